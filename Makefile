@@ -1,0 +1,46 @@
+# The fork's front door. See README.md.
+#
+#   make            build everything
+#   make demo       the main job, live
+#   make check      all tests; SUITE=unit|qtest|functional|libvirt for one
+#   make install    PREFIX=/usr/local DESTDIR=
+#
+# Copyright (c) 2026 The Stubdomain authors
+# SPDX-License-Identifier: GPL-2.0-or-later
+
+PREFIX ?= $(shell cat build/prefix 2>/dev/null || echo /usr/local)
+SUITE ?= unit qtest functional libvirt
+PYTHON := /usr/bin/python3
+QEMU_TARGETS := qemu-system-x86_64 qemu-img
+
+.PHONY: all configured build qtests guest demo check install clean
+
+all: build
+
+# Cheap when nothing changed; applies changed hooks.
+configured:
+	@./configure --prefix=$(PREFIX)
+
+build: configured
+	@tests/progress ninja -C build/qemu $(QEMU_TARGETS)
+	@tests/progress ninja -C build/core
+	@mkdir -p build/bin
+	@ln -sfn ../qemu/qemu-system-x86_64 ../qemu/qemu-img build/bin/
+	@ln -sfn ../core/guest/stubctl ../core/guest/stubdomain-agent build/bin/
+
+guest: build
+	@qemu/packages demo
+	@$(PYTHON) tests/guest-image/build
+
+demo: guest
+	@$(PYTHON) tests/demo/demo.py
+
+check: build
+	@$(PYTHON) tests/run $(SUITE)
+
+install: build
+	DESTDIR=$(DESTDIR) build/qemu/pyvenv/bin/meson install -C build/qemu --no-rebuild --quiet
+	DESTDIR=$(DESTDIR) build/qemu/pyvenv/bin/meson install -C build/core --no-rebuild --quiet
+
+clean:
+	rm -rf build

@@ -1,0 +1,240 @@
+// What the agent does.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "agent/agent.h"
+
+#include <cstring>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "agent/log.h"
+#include "agent/tcp_socket.h"
+#include "hw/stubdomain/regs.h"
+#include "protocol/json_reader.h"
+
+namespace stubdomain {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr uint32_t kInterrupts =
+    STUBDOMAIN_INT_RESTORED | STUBDOMAIN_INT_ENDED;
+// Rounds of "status" and "cancel" at the start: the device shows its open
+// waits in pages, and has no more than a few of them.
+constexpr int kMaxLeftoverRounds = 64;
+
+// The only member of the plan that the agent must understand; whatever else is
+// in it is the device's to judge.
+uint64_t WantedBytes(const json& plan) {
+  return JsonReader(plan, "plan").Number("bytes", 1, UINT64_MAX).value_or(1);
+}
+
+std::variant<SocketWait, Ended> ProbeByAddress(
+    const WaitRequest& request, uid_t uid, uint64_t wanted,
+    const std::optional<SocketEntry>& entry) {
+  // Only root may wait for connections that are not its own: how many bytes
+  // come, and when, is a secret of the program that has the connection.
+  if (uid != 0 && (!entry || entry->owner != uid)) {
+    throw RequestError(Reason::kDenied,
+                       "no established connection of yours has these "
+                       "addresses; pass its socket instead");
+  }
+  if (entry && entry->readable >= wanted) {
+    return Ended{std::nullopt, Outcome::kReplied, entry->readable};
+  }
+  return SocketWait{*request.flow, std::nullopt};
+}
+
+}  // namespace
+
+Agent::Agent(Device& device, WallClock& clock, Environment environment)
+    : device_(device),
+      clock_(clock),
+      mailbox_(device),
+      environment_(std::move(environment)) {}
+
+void Agent::Start() {
+  mailbox_.Call({{"op", "hello"}});
+  CancelLeftovers();
+  device_.Write(STUBDOMAIN_REG_INT_ENABLE, kInterrupts);
+  // A restore may have happened while no agent was there.
+  OnInterrupt();
+}
+
+void Agent::Stop() {
+  device_.Write(STUBDOMAIN_REG_INT_ENABLE, 0);
+  for (const auto& [stub, client] : clients_) Cancel(stub);
+  clients_.clear();
+  stubs_.clear();
+  try {
+    mailbox_.Call({{"op", "bye"}});
+  } catch (const RequestError& error) {
+    Log(std::string("saying bye to the device: ") + error.what());
+  }
+}
+
+void Agent::CancelLeftovers() {
+  for (int round = 0; round < kMaxLeftoverRounds; round++) {
+    const json status = mailbox_.Call({{"op", "status"}});
+    const json* stubs = JsonReader(status, "").Array("stubs");
+    if (stubs == nullptr) return;
+    bool found = false;
+    for (const json& item : *stubs) {
+      JsonReader reader(item, "stubs");
+      const auto stub = reader.Number("stub", 0, UINT32_MAX);
+      if (!stub || reader.String("owner") != "guest") continue;
+      Cancel(static_cast<uint32_t>(*stub));
+      found = true;
+    }
+    if (!found) return;
+  }
+}
+
+void Agent::Cancel(uint32_t stub) {
+  try {
+    mailbox_.Call({{"op", "cancel"}, {"stub", stub}});
+  } catch (const RequestError& error) {
+    // Refused: the wait ended by itself just now.
+    if (error.reason() != Reason::kRefused) {
+      Log("cancelling stub " + std::to_string(stub) + ": " + error.what());
+    }
+  }
+}
+
+void Agent::OnRequest(ClientId client, uid_t uid, const Packet& packet) {
+  try {
+    if (packet.truncated) {
+      throw RequestError(
+          Reason::kInvalid,
+          "the message is longer than " + std::to_string(kMaxRequest) +
+              " bytes");
+    }
+    if (packet.surplus) {
+      throw RequestError(Reason::kInvalid,
+                         "more than one descriptor came along");
+    }
+    const Request request = ParseRequest(packet.data);
+    if (const auto* wait = std::get_if<WaitRequest>(&request)) {
+      Wait(client, uid, *wait, packet.fd);
+    } else {
+      SendStatus(client);
+    }
+  } catch (const JsonError& error) {
+    environment_.answer(client, RequestError(Reason::kInvalid, error.what()),
+                        true);
+  } catch (const RequestError& error) {
+    environment_.answer(client, error, true);
+  }
+}
+
+void Agent::Wait(ClientId client, uid_t uid, const WaitRequest& request,
+                 const UniqueFd& socket) {
+  if (stubs_.contains(client)) {
+    throw RequestError(Reason::kInvalid, "one wait per connection");
+  }
+  if (bool{socket} == request.flow.has_value()) {
+    throw RequestError(Reason::kInvalid,
+                       "a wait names its connection by a socket that comes "
+                       "along, or by 'flow'");
+  }
+  const uint64_t wanted = WantedBytes(request.plan);
+  std::variant<SocketWait, Ended> probe;
+  if (socket) {
+    KernelTcpSocket tcp(socket.get());
+    probe = ProbeSocket(tcp, wanted);
+  } else {
+    std::optional<SocketEntry> entry;
+    if (request.flow->guest) {
+      entry = environment_.find_socket(*request.flow->guest,
+                                       request.flow->peer);
+    }
+    probe = ProbeByAddress(request, uid, wanted, entry);
+  }
+  if (const auto* ended = std::get_if<Ended>(&probe)) {
+    environment_.answer(client, *ended, true);
+    return;
+  }
+  const auto& wait = std::get<SocketWait>(probe);
+  json message = {{"op", "wait"},
+                  {"flow", FlowToJson(wait.flow)},
+                  {"plan", request.plan},
+                  {"suspend", request.suspend}};
+  if (wait.received) message["received"] = *wait.received;
+  if (request.timeout_ms != 0) message["timeout"] = request.timeout_ms;
+  const json response = mailbox_.Call(message);
+  const auto stub =
+      JsonReader(response, "").Number("stub", 0, UINT32_MAX);
+  if (!stub) {
+    throw RequestError(Reason::kDevice, "the device named no stub");
+  }
+  const auto number = static_cast<uint32_t>(*stub);
+  clients_[number] = client;
+  stubs_[client] = number;
+  environment_.answer(client, Accepted{number}, false);
+}
+
+void Agent::SendStatus(ClientId client) {
+  json status = mailbox_.Call({{"op", "status"}});
+  status["waits"] = clients_.size();
+  status["interrupts"] = environment_.interrupts;
+  environment_.answer(client, Status{std::move(status)}, false);
+}
+
+void Agent::OnGone(ClientId client) {
+  const auto found = stubs_.find(client);
+  if (found == stubs_.end()) return;
+  const uint32_t stub = found->second;
+  stubs_.erase(found);
+  clients_.erase(stub);
+  Cancel(stub);
+}
+
+void Agent::OnInterrupt() {
+  for (int round = 0; round < kMaxInterruptRounds; round++) {
+    const uint32_t causes = device_.Read(STUBDOMAIN_REG_INT_STATUS);
+    if ((causes & kInterrupts) == 0) return;
+    device_.Write(STUBDOMAIN_REG_INT_ACK, causes);
+    try {
+      if (causes & STUBDOMAIN_INT_RESTORED) OnRestored();
+      FetchResults();
+    } catch (const RequestError& error) {
+      Log(error.what());
+    } catch (const JsonError& error) {
+      Log(std::string("the device's results: ") + error.what());
+    }
+  }
+}
+
+void Agent::OnRestored() {
+  // The clock first: after "ready" the kept replies flow, and programs go on.
+  if (const int error = StepWallClock(device_, clock_)) {
+    Log(std::string("cannot set the wall clock: ") + std::strerror(error));
+  }
+  mailbox_.Call({{"op", "ready"}});
+}
+
+void Agent::FetchResults() {
+  const json response = mailbox_.Call({{"op", "results"}});
+  const json* list = JsonReader(response, "").Array("ended");
+  if (list == nullptr) return;
+  for (const json& item : *list) {
+    JsonReader reader(item, "ended");
+    const auto stub = reader.Number("stub", 0, UINT32_MAX);
+    const auto outcome = OutcomeFromName(reader.String("outcome").value_or(""));
+    const auto bytes = reader.Number("bytes", 0, UINT64_MAX);
+    if (!stub || !outcome || !bytes) throw JsonError("'ended' is incomplete");
+    const auto number = static_cast<uint32_t>(*stub);
+    const auto found = clients_.find(number);
+    if (found == clients_.end()) continue;  // its client hung up meanwhile
+    const ClientId client = found->second;
+    clients_.erase(found);
+    stubs_.erase(client);
+    environment_.answer(client, Ended{number, *outcome, *bytes}, true);
+  }
+}
+
+}  // namespace stubdomain

@@ -1,0 +1,113 @@
+/*
+ * libstubdomain-guest: tell the host that this program waits for a reply.
+ *
+ * A program that has sent a request on a TCP connection, and now waits for
+ * the reply, calls sdg_wait() instead of blocking in read(). The host may then
+ * suspend the whole virtual machine, and takes it up again when the reply has
+ * come. The program reads the reply from the socket that it had all along.
+ *
+ *     write(fd, request, length);
+ *     sdg_wait(fd, NULL, 0, NULL);
+ *     read(fd, ...);
+ *
+ * A wait is advice. When it fails (no agent, not a virtual machine with a stub
+ * domain, refused), the socket is as it was, and the program reads from it as
+ * if it had never asked. Nothing is ever read from or written to the socket.
+ *
+ * Functions return SDG_OK or a negative enum sdg_error, unless said otherwise.
+ * They may be called from any thread; a wait belongs to one thread at a time.
+ * No function raises a signal, changes a signal handler, or starts a thread.
+ *
+ * The agent's socket is /run/stubdomain/agent.sock, or what the environment
+ * variable STUBDOMAIN_AGENT_SOCKET names (which set-user-ID programs ignore).
+ *
+ * Copyright (c) 2026 The Stubdomain authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef STUBDOMAIN_GUEST_H
+#define STUBDOMAIN_GUEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum sdg_error {
+    SDG_OK = 0,
+    SDG_PENDING = -1,     /* the wait is not over yet */
+    SDG_NO_AGENT = -2,    /* no agent serves, or it went away */
+    SDG_INVALID = -3,     /* the socket or the plan is not usable */
+    SDG_DENIED = -4,      /* the connection is not the caller's */
+    SDG_BUSY = -5,        /* the agent has too many clients */
+    SDG_REFUSED = -6,     /* the stub domain refused the wait */
+    SDG_DEVICE = -7,      /* the device, or the agent, made no sense */
+    SDG_SYSTEM = -8,      /* a system call failed: see sdg_error_text() */
+};
+
+/* How a wait ended. */
+enum sdg_outcome {
+    SDG_REPLIED = 0,   /* what the plan asks for can be read */
+    SDG_CLOSED = 1,    /* the peer closed before that */
+    SDG_RESET = 2,     /* the connection was reset */
+    SDG_TIMEOUT = 3,   /* the longest wait is over */
+    SDG_CANCELLED = 4, /* taken back, by the host */
+};
+
+struct sdg_result {
+    enum sdg_outcome outcome;
+    /* Bytes of the reply that had come by then. They may still be on their
+     * way into the socket: read as usual, and expect to block shortly. */
+    uint64_t bytes;
+};
+
+/*
+ * Wait for the reply on the connected TCP socket `fd`.
+ *
+ * `plan_json`: handling plan, a JSON object (StubdomainPlan), such as
+ *     {"bytes": 1000}; NULL: be woken by the reply's first byte.
+ * `timeout_ms`: longest wait on the host's clock; 0: no limit.
+ * `result`: may be NULL.
+ *
+ * Data that can be read already counts as reply. A signal does not end the
+ * wait. Returns SDG_OK when the wait has ended, in whatever way; else as
+ * sdg_wait_start() or sdg_wait_finish().
+ */
+int sdg_wait(int fd, const char *plan_json, uint32_t timeout_ms,
+             struct sdg_result *result);
+
+/*
+ * The same in two steps, for programs with an event loop. Returns a
+ * descriptor (0 or greater) to poll for reading, or a negative enum sdg_error.
+ * The socket may be used meanwhile, but what is read from it no longer tells
+ * the host anything. close() of the descriptor cancels the wait.
+ */
+int sdg_wait_start(int fd, const char *plan_json, uint32_t timeout_ms);
+
+/*
+ * Take the result when the descriptor is readable. Never blocks. SDG_PENDING:
+ * the wait goes on, poll again. In every other case the wait is over, and the
+ * descriptor closed.
+ */
+int sdg_wait_finish(int wait, struct sdg_result *result);
+
+/*
+ * Write the status of this machine's stub domain, a JSON object, into
+ * `buffer`, cut to `size` bytes with the closing zero. Returns the length that
+ * it has without the cut, or a negative enum sdg_error.
+ */
+int sdg_status(char *buffer, size_t size);
+
+/*
+ * What went wrong in this thread's last call that returned a negative value
+ * other than SDG_PENDING, for a person. Valid until the thread's next call.
+ */
+const char *sdg_error_text(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,57 @@
+// A program's side of the agent's protocol, for the library and stubctl.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#ifndef STUBDOMAIN_GUEST_LIB_CLIENT_H_
+#define STUBDOMAIN_GUEST_LIB_CLIENT_H_
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "protocol/messages.h"
+#include "protocol/unique_fd.h"
+
+namespace stubdomain {
+
+// The agent cannot be reached, or went away.
+class NoAgent : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+// STUBDOMAIN_AGENT_SOCKET, or the default.
+std::string AgentSocket();
+
+// A connection to the agent, with one request at a time.
+class Client {
+ public:
+  // Throws NoAgent.
+  explicit Client(const std::string& path);
+  // Takes over a connection that Release() gave away.
+  explicit Client(UniqueFd socket) : socket_(std::move(socket)) {}
+
+  // `fd` goes along if it is not -1. Throws NoAgent, and std::system_error for
+  // an `fd` that cannot be passed.
+  void Send(const Request& request, int fd);
+  // The next answer; nothing if there is none yet. Throws NoAgent, JsonError,
+  // and as RequestError what the agent answered with.
+  std::optional<Answer> TryReceive();
+  // The same, but waits for it. Signals do not end that.
+  Answer Receive();
+
+  int fd() const { return socket_.get(); }
+  UniqueFd Release() { return std::move(socket_); }
+
+ private:
+  UniqueFd socket_;
+};
+
+// Throws as Client does, and JsonError.
+nlohmann::json QueryStatus(const std::string& path);
+
+}  // namespace stubdomain
+
+#endif  // STUBDOMAIN_GUEST_LIB_CLIENT_H_

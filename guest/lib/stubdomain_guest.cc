@@ -1,0 +1,156 @@
+// libstubdomain-guest: the C interface.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "stubdomain-guest.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "lib/client.h"
+#include "protocol/json_reader.h"
+
+#define SDG_EXPORT __attribute__((visibility("default")))
+
+namespace stubdomain {
+namespace {
+
+// Not a std::string: setting it must not fail, nor run at a thread's end.
+constinit thread_local std::array<char, 512> error_text{};
+
+sdg_error Fail(sdg_error error, std::string_view text) {
+  const size_t length = std::min(text.size(), error_text.size() - 1);
+  std::memcpy(error_text.data(), text.data(), length);
+  error_text[length] = '\0';
+  return error;
+}
+
+sdg_error ErrorOf(Reason reason) {
+  switch (reason) {
+    case Reason::kInvalid:
+      return SDG_INVALID;
+    case Reason::kDenied:
+      return SDG_DENIED;
+    case Reason::kBusy:
+      return SDG_BUSY;
+    case Reason::kRefused:
+      return SDG_REFUSED;
+    case Reason::kDevice:
+      return SDG_DEVICE;
+  }
+  return SDG_DEVICE;
+}
+
+// Runs `body` and turns what it throws into an error.
+template <typename Body>
+int Guard(const Body& body) noexcept {
+  try {
+    return body();
+  } catch (const NoAgent& error) {
+    return Fail(SDG_NO_AGENT, error.what());
+  } catch (const RequestError& error) {
+    return Fail(ErrorOf(error.reason()), error.what());
+  } catch (const JsonError& error) {
+    return Fail(SDG_DEVICE, error.what());
+  } catch (const std::exception& error) {
+    return Fail(SDG_SYSTEM, error.what());
+  }
+}
+
+Client StartWait(int fd, const char* plan_json, uint32_t timeout_ms) {
+  WaitRequest request;
+  request.timeout_ms = timeout_ms;
+  if (plan_json != nullptr) {
+    try {
+      request.plan = ParseJsonObject(plan_json);
+    } catch (const JsonError& error) {
+      throw RequestError(Reason::kInvalid,
+                         std::string("the plan: ") + error.what());
+    }
+  }
+  if (fd < 0) {
+    throw RequestError(Reason::kInvalid, "the socket is not a descriptor");
+  }
+  Client client(AgentSocket());
+  client.Send(request, fd);
+  return client;
+}
+
+// SDG_PENDING: `answer` was not the last one.
+int TakeResult(const Answer& answer, sdg_result* result) {
+  const auto* ended = std::get_if<Ended>(&answer);
+  if (ended == nullptr) return SDG_PENDING;
+  if (result != nullptr) {
+    result->outcome = static_cast<sdg_outcome>(ended->outcome);
+    result->bytes = ended->bytes;
+  }
+  return SDG_OK;
+}
+
+static_assert(static_cast<int>(Outcome::kReplied) == SDG_REPLIED &&
+              static_cast<int>(Outcome::kClosed) == SDG_CLOSED &&
+              static_cast<int>(Outcome::kReset) == SDG_RESET &&
+              static_cast<int>(Outcome::kTimeout) == SDG_TIMEOUT &&
+              static_cast<int>(Outcome::kCancelled) == SDG_CANCELLED);
+
+}  // namespace
+}  // namespace stubdomain
+
+using stubdomain::Client;
+using stubdomain::Guard;
+
+SDG_EXPORT int sdg_wait(int fd, const char* plan_json, uint32_t timeout_ms,
+                        sdg_result* result) {
+  return Guard([&] {
+    Client client = stubdomain::StartWait(fd, plan_json, timeout_ms);
+    int taken;
+    do {
+      taken = stubdomain::TakeResult(client.Receive(), result);
+    } while (taken == SDG_PENDING);
+    return taken;
+  });
+}
+
+SDG_EXPORT int sdg_wait_start(int fd, const char* plan_json,
+                              uint32_t timeout_ms) {
+  return Guard([&] {
+    Client client = stubdomain::StartWait(fd, plan_json, timeout_ms);
+    return client.Release().Release();
+  });
+}
+
+SDG_EXPORT int sdg_wait_finish(int wait, sdg_result* result) {
+  return Guard([&] {
+    Client client{stubdomain::UniqueFd(wait)};
+    while (const auto answer = client.TryReceive()) {
+      const int taken = stubdomain::TakeResult(*answer, result);
+      if (taken != SDG_PENDING) return taken;
+    }
+    // The wait goes on, and so the descriptor stays the caller's.
+    client.Release().Release();
+    return static_cast<int>(SDG_PENDING);
+  });
+}
+
+SDG_EXPORT int sdg_status(char* buffer, size_t size) {
+  return Guard([&] {
+    const std::string text =
+        stubdomain::QueryStatus(stubdomain::AgentSocket()).dump();
+    if (size > 0) {
+      const size_t length = std::min(text.size(), size - 1);
+      std::memcpy(buffer, text.data(), length);
+      buffer[length] = '\0';
+    }
+    return static_cast<int>(text.size());
+  });
+}
+
+SDG_EXPORT const char* sdg_error_text(void) {
+  return stubdomain::error_text.data();
+}

@@ -1,0 +1,110 @@
+// The messages between programs of the guest and its agent: one JSON object
+// per SOCK_SEQPACKET message. The grammar is in docs of stubdomain-agent(8):
+//
+//   {"op": "wait", "timeout": MS, "plan": {...}, "suspend": BOOL}   + a socket
+//   {"op": "wait", ..., "flow": {"guest": {...}, "peer": {...}}}
+//     -> {"stub": N}                                     the wait is accepted
+//     -> {"stub": N, "outcome": "replied", "bytes": N}   the wait is over
+//   {"op": "status"}
+//     -> {"status": {...}}
+//   anything may be answered by
+//     -> {"error": "text", "reason": "invalid"}
+//
+// A wait that is over before it began is answered by its outcome alone, and
+// without "stub". One wait per connection: the agent closes the connection
+// after the outcome or an error, and closing it from the other end cancels the
+// wait.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#ifndef STUBDOMAIN_GUEST_PROTOCOL_MESSAGES_H_
+#define STUBDOMAIN_GUEST_PROTOCOL_MESSAGES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "protocol/endpoint.h"
+
+namespace stubdomain {
+
+inline constexpr char kDefaultSocket[] = "/run/stubdomain/agent.sock";
+// Longest message of a program, and of the agent (which hands on what the
+// device answers, see STUBDOMAIN_RESPONSE_MAX, and adds a little).
+inline constexpr size_t kMaxRequest = 16 * 1024;
+inline constexpr size_t kMaxAnswer = 40 * 1024;
+
+// StubdomainOutcome of qapi/stubdomain.json.
+enum class Outcome { kReplied, kClosed, kReset, kTimeout, kCancelled };
+
+const char* OutcomeName(Outcome outcome);
+std::optional<Outcome> OutcomeFromName(std::string_view name);
+
+// Why a request failed.
+enum class Reason {
+  kInvalid,  // it is malformed
+  kDenied,   // the connection is not the caller's
+  kBusy,     // the agent has too many clients
+  kRefused,  // the stub domain refused it
+  kDevice,   // the device did not work
+};
+
+const char* ReasonName(Reason reason);
+std::optional<Reason> ReasonFromName(std::string_view name);
+
+class RequestError : public std::runtime_error {
+ public:
+  RequestError(Reason reason, const std::string& text)
+      : std::runtime_error(text), reason_(reason) {}
+  Reason reason() const { return reason_; }
+
+ private:
+  Reason reason_;
+};
+
+struct WaitRequest {
+  std::optional<Flow> flow;  // absent: the socket that came along
+  uint32_t timeout_ms = 0;   // 0: no limit
+  // StubdomainPlan. The device checks it; the agent looks at "bytes" only.
+  nlohmann::json plan = nlohmann::json::object();
+  bool suspend = true;  // the wait proposes to suspend the VM
+};
+
+struct StatusRequest {};
+
+using Request = std::variant<WaitRequest, StatusRequest>;
+
+std::string Encode(const Request& request);
+// Throws JsonError.
+Request ParseRequest(std::string_view text);
+
+struct Accepted {
+  uint32_t stub;
+};
+
+struct Ended {
+  std::optional<uint32_t> stub;  // absent: it was over before it began
+  Outcome outcome;
+  uint64_t bytes;  // bytes of the reply that had come by then
+};
+
+struct Status {
+  nlohmann::json status;
+};
+
+using Answer = std::variant<Accepted, Ended, Status, RequestError>;
+
+std::string Encode(const Answer& answer);
+// Throws JsonError. Members that are not known are ignored, so that an agent
+// newer than the program can say more.
+Answer ParseAnswer(std::string_view text);
+
+}  // namespace stubdomain
+
+#endif  // STUBDOMAIN_GUEST_PROTOCOL_MESSAGES_H_

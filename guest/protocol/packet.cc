@@ -1,0 +1,86 @@
+// One message with at most one file descriptor over a SOCK_SEQPACKET socket.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "protocol/packet.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace stubdomain {
+namespace {
+
+// CMSG_SPACE rounds up, so a second descriptor can slip in beside the first.
+constexpr size_t kControlSize = CMSG_SPACE(sizeof(int));
+
+void TakeDescriptors(msghdr& header, Packet& packet) {
+  for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr;
+       item = CMSG_NXTHDR(&header, item)) {
+    if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS) {
+      continue;
+    }
+    const size_t count = (item->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; i++) {
+      int fd;
+      std::memcpy(&fd, CMSG_DATA(item) + i * sizeof(int), sizeof(int));
+      if (packet.fd) packet.surplus = true;
+      packet.fd.Reset(fd);
+    }
+  }
+  if (header.msg_flags & MSG_CTRUNC) packet.surplus = true;
+  if (packet.surplus) packet.fd.Reset();
+}
+
+}  // namespace
+
+int SendPacket(int socket, std::string_view data, int fd) {
+  iovec part{const_cast<char*>(data.data()), data.size()};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  alignas(cmsghdr) char control[kControlSize] = {};
+  if (fd >= 0) {
+    header.msg_control = control;
+    header.msg_controllen = sizeof(control);
+    cmsghdr* item = CMSG_FIRSTHDR(&header);
+    item->cmsg_level = SOL_SOCKET;
+    item->cmsg_type = SCM_RIGHTS;
+    item->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(item), &fd, sizeof(int));
+  }
+  ssize_t sent;
+  do {
+    sent = sendmsg(socket, &header, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  return sent < 0 ? errno : 0;
+}
+
+Received ReceivePacket(int socket, size_t limit, Packet& packet) {
+  packet = Packet();
+  packet.data.resize(limit);
+  iovec part{packet.data.data(), packet.data.size()};
+  alignas(cmsghdr) char control[kControlSize];
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof(control);
+  ssize_t length;
+  do {
+    length = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
+  } while (length < 0 && errno == EINTR);
+  if (length < 0) {
+    packet.data.clear();
+    return errno == EAGAIN ? Received::kNothing : Received::kEnd;
+  }
+  packet.data.resize(length);
+  packet.truncated = header.msg_flags & MSG_TRUNC;
+  TakeDescriptors(header, packet);
+  return length == 0 ? Received::kEnd : Received::kPacket;
+}
+
+}  // namespace stubdomain

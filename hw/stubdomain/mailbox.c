@@ -1,0 +1,189 @@
+/*
+ * stubdomain-pci: the guest's requests in the mailbox.
+ *
+ * The guest is untrusted and may change the mailbox while we read it: a
+ * request is copied first, bounded, and goes through the QAPI visitor.
+ *
+ * Copyright (c) 2026 The Stubdomain authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/qapi-events-stubdomain.h"
+#include "qapi/qapi-visit-stubdomain.h"
+#include "qapi/qobject-input-visitor.h"
+#include "qapi/qobject-output-visitor.h"
+#include "qobject/qjson.h"
+#include "qobject/qstring.h"
+#include "hw/stubdomain/stubdomain.h"
+#include "trace.h"
+
+/* Open waits that "status" shows at most, so that the response fits. */
+#define STATUS_STUBS_MAX 64
+
+static StubdomainGuestRequest *parse_request(const char *text, Error **errp)
+{
+    ERRP_GUARD();
+    QObject *object = qobject_from_json(text, errp);
+    StubdomainGuestRequest *request = NULL;
+    Visitor *visitor;
+
+    if (!object) {
+        if (!*errp) {
+            error_setg(errp, "the request is empty");
+        }
+        return NULL;
+    }
+    visitor = qobject_input_visitor_new(object);
+    visit_type_StubdomainGuestRequest(visitor, NULL, &request, errp);
+    visit_free(visitor);
+    qobject_unref(object);
+    return request;
+}
+
+static GString *response_to_json(StubdomainGuestResponse *response)
+{
+    QObject *output = NULL;
+    Visitor *visitor = qobject_output_visitor_new(&output);
+    GString *json;
+
+    visit_type_StubdomainGuestResponse(visitor, NULL, &response, &error_abort);
+    visit_complete(visitor, &output);
+    visit_free(visitor);
+    json = qobject_to_json(output);
+    qobject_unref(output);
+    return json;
+}
+
+static void collect_ended(StubdomainPCI *dev, StubdomainGuestResponse *response)
+{
+    StubdomainEndedList **tail = &response->ended;
+
+    response->has_ended = true;
+    for (uint32_t i = 0; i < dev->ended_count; i++) {
+        StubdomainEnded *ended = g_new0(StubdomainEnded, 1);
+
+        ended->stub = dev->ended[i].stub;
+        ended->outcome = (StubdomainOutcome)dev->ended[i].outcome;
+        ended->bytes = dev->ended[i].bytes;
+        QAPI_LIST_APPEND(tail, ended);
+    }
+    dev->ended_count = 0;
+}
+
+static bool lay_stub(StubdomainPCI *dev, const StubdomainWait *wait,
+                     StubdomainGuestResponse *response, Error **errp)
+{
+    struct sd_wait converted;
+    enum sd_refusal refusal;
+
+    if (!stubdomain_wait_from_qapi(wait, SD_OWNER_GUEST, &converted, errp)) {
+        return false;
+    }
+    refusal = sd_wait_for(dev->core, &converted, stubdomain_now(),
+                          &response->stub);
+    if (refusal != SD_OK) {
+        error_setg(errp, "flow: %s", sd_refusal_text(refusal));
+        return false;
+    }
+    response->has_stub = true;
+    return true;
+}
+
+static bool execute(StubdomainPCI *dev, const StubdomainGuestRequest *request,
+                    StubdomainGuestResponse *response, Error **errp)
+{
+    enum sd_refusal refusal;
+
+    switch (request->op) {
+    case STUBDOMAIN_GUEST_OP_HELLO:
+    case STUBDOMAIN_GUEST_OP_BYE:
+        sd_agent(dev->core, request->op == STUBDOMAIN_GUEST_OP_HELLO);
+        return true;
+    case STUBDOMAIN_GUEST_OP_READY:
+        sd_ready(dev->core, stubdomain_now());
+        return true;
+    case STUBDOMAIN_GUEST_OP_WAIT:
+        return lay_stub(dev, &request->u.wait, response, errp);
+    case STUBDOMAIN_GUEST_OP_CANCEL:
+        refusal = sd_cancel(dev->core, SD_OWNER_GUEST, request->u.cancel.stub,
+                            stubdomain_now());
+        if (refusal != SD_OK) {
+            error_setg(errp, "stub: %s", sd_refusal_text(refusal));
+            return false;
+        }
+        return true;
+    case STUBDOMAIN_GUEST_OP_RESULTS:
+        collect_ended(dev, response);
+        return true;
+    case STUBDOMAIN_GUEST_OP_STATUS:
+        response->has_stubs = true;
+        response->stubs = stubdomain_stubs_to_qapi(dev, STATUS_STUBS_MAX);
+        response->has_suspends = response->has_restores = true;
+        response->suspends = dev->figures.suspends;
+        response->restores = dev->figures.restores;
+        return true;
+    default:
+        g_assert_not_reached();
+    }
+}
+
+static void respond(StubdomainPCI *dev, uint32_t result, const char *text,
+                    size_t length)
+{
+    uint8_t *mailbox = memory_region_get_ram_ptr(&dev->mailbox);
+
+    length = MIN(length, STUBDOMAIN_RESPONSE_MAX);
+    memcpy(mailbox + STUBDOMAIN_RESPONSE_OFFSET, text, length);
+    memory_region_set_dirty(&dev->mailbox, STUBDOMAIN_RESPONSE_OFFSET, length);
+    dev->result = result;
+    dev->response_length = length;
+    trace_stubdomain_request(dev->request_length, result);
+}
+
+static void refuse(StubdomainPCI *dev, uint32_t result, Error *error)
+{
+    const char *text = error_get_pretty(error);
+
+    trace_stubdomain_request_refused(text);
+    respond(dev, result, text, strlen(text));
+    error_free(error);
+}
+
+void stubdomain_handle_request(StubdomainPCI *dev)
+{
+    uint32_t length = dev->request_length;
+    g_autofree char *text = NULL;
+    g_autoptr(StubdomainGuestRequest) request = NULL;
+    g_autoptr(StubdomainGuestResponse) response = NULL;
+    g_autoptr(GString) json = NULL;
+    Error *error = NULL;
+
+    if (length == 0 || length > STUBDOMAIN_REQUEST_MAX) {
+        error_setg(&error, "REQUEST_LENGTH is %u; it must be 1 to %u", length,
+                   STUBDOMAIN_REQUEST_MAX);
+        refuse(dev, STUBDOMAIN_RESULT_LENGTH, error);
+        return;
+    }
+    text = g_strndup(memory_region_get_ram_ptr(&dev->mailbox), length);
+    if (strlen(text) != length) {
+        error_setg(&error, "byte %zu of the request is zero", strlen(text));
+        refuse(dev, STUBDOMAIN_RESULT_SYNTAX, error);
+        return;
+    }
+    request = parse_request(text, &error);
+    if (!request) {
+        refuse(dev, STUBDOMAIN_RESULT_SYNTAX, error);
+        return;
+    }
+    response = g_new0(StubdomainGuestResponse, 1);
+    if (!execute(dev, request, response, &error)) {
+        refuse(dev, STUBDOMAIN_RESULT_REFUSED, error);
+        return;
+    }
+    json = response_to_json(response);
+    g_assert(json->len <= STUBDOMAIN_RESPONSE_MAX);
+    respond(dev, STUBDOMAIN_RESULT_OK, json->str, json->len);
+    stubdomain_kick(dev);
+}

@@ -1,0 +1,52 @@
+/*
+ * Stub domain: QMP commands of a QEMU that was built without the device.
+ *
+ * Copyright (c) 2026 The Stubdomain authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/qapi-commands-stubdomain.h"
+
+static void no_device(Error **errp)
+{
+    error_setg(errp, "this QEMU was built without stubdomain-pci");
+}
+
+StubdomainInfoList *qmp_query_stubdomain(Error **errp)
+{
+    return NULL;
+}
+
+StubdomainStubInfoList *qmp_query_stubdomain_stubs(Error **errp)
+{
+    no_device(errp);
+    return NULL;
+}
+
+StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
+                                        bool has_received, uint64_t received,
+                                        bool has_timeout, uint32_t timeout,
+                                        StubdomainPlan *plan,
+                                        bool has_suspend, bool suspend,
+                                        Error **errp)
+{
+    no_device(errp);
+    return NULL;
+}
+
+void qmp_stubdomain_unlisten(uint32_t stub, Error **errp)
+{
+    no_device(errp);
+}
+
+void qmp_stubdomain_suspend(Error **errp)
+{
+    no_device(errp);
+}
+
+void qmp_stubdomain_restore(Error **errp)
+{
+    no_device(errp);
+}

@@ -1,0 +1,127 @@
+/*
+ * Stub domain: QMP commands.
+ *
+ * Copyright (c) 2026 The Stubdomain authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/qapi-commands-stubdomain.h"
+#include "hw/stubdomain/stubdomain.h"
+
+static bool refused(enum sd_refusal refusal, Error **errp)
+{
+    if (refusal == SD_OK) {
+        return false;
+    }
+    error_setg(errp, "%s", sd_refusal_text(refusal));
+    return true;
+}
+
+StubdomainInfoList *qmp_query_stubdomain(Error **errp)
+{
+    StubdomainPCI *dev = stubdomain_find(NULL);
+    StubdomainInfoList *list = NULL;
+    StubdomainInfo *info;
+    SuspendFileFigures figures = { };
+    struct sd_info core;
+
+    if (!dev) {
+        return NULL;
+    }
+    sd_get_info(dev->core, &core);
+    info = g_new0(StubdomainInfo, 1);
+    info->device = g_strdup(stubdomain_name(dev));
+    info->state = (StubdomainState)core.state;
+    info->agent = core.agent;
+    if (dev->file) {
+        info->file = g_strdup(suspend_file_path(dev->file));
+        suspend_file_figures(dev->file, &figures);
+    }
+    info->guest_ram = figures.guest_ram;
+    info->resident = figures.resident;
+    info->bytes_written = figures.bytes_written;
+    info->suspends = dev->figures.suspends;
+    info->cancelled = dev->figures.cancelled;
+    info->restores = dev->figures.restores;
+    info->suspend_time = dev->figures.suspend_us;
+    info->wake_time = dev->figures.wake_us;
+    info->has_wake_reason = dev->figures.restores || dev->figures.cancelled;
+    info->wake_reason = (StubdomainRestoreReason)dev->figures.wake_reason;
+    info->flows = core.flows;
+    info->kept = core.kept;
+    info->stubs = core.stubs;
+    QAPI_LIST_PREPEND(list, info);
+    return list;
+}
+
+StubdomainStubInfoList *qmp_query_stubdomain_stubs(Error **errp)
+{
+    StubdomainPCI *dev = stubdomain_find(errp);
+
+    return dev ? stubdomain_stubs_to_qapi(dev, SIZE_MAX) : NULL;
+}
+
+StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
+                                        bool has_received, uint64_t received,
+                                        bool has_timeout, uint32_t timeout,
+                                        StubdomainPlan *plan,
+                                        bool has_suspend, bool suspend,
+                                        Error **errp)
+{
+    const StubdomainWait wait = {
+        .flow = flow,
+        .has_received = has_received,
+        .received = received,
+        .has_timeout = has_timeout,
+        .timeout = timeout,
+        .plan = plan,
+        .has_suspend = has_suspend,
+        .suspend = suspend,
+    };
+    StubdomainPCI *dev = stubdomain_find(errp);
+    StubdomainStubId *id;
+    struct sd_wait converted;
+    uint32_t number;
+
+    if (!dev ||
+        !stubdomain_wait_from_qapi(&wait, SD_OWNER_HOST, &converted, errp) ||
+        refused(sd_wait_for(dev->core, &converted, stubdomain_now(), &number),
+                errp)) {
+        return NULL;
+    }
+    stubdomain_kick(dev);
+    id = g_new0(StubdomainStubId, 1);
+    id->stub = number;
+    return id;
+}
+
+void qmp_stubdomain_unlisten(uint32_t stub, Error **errp)
+{
+    StubdomainPCI *dev = stubdomain_find(errp);
+
+    if (dev && !refused(sd_cancel(dev->core, SD_OWNER_HOST, stub,
+                                  stubdomain_now()), errp)) {
+        stubdomain_kick(dev);
+    }
+}
+
+void qmp_stubdomain_suspend(Error **errp)
+{
+    StubdomainPCI *dev = stubdomain_find(errp);
+
+    if (dev && stubdomain_can_suspend(dev, errp) &&
+        !refused(sd_suspend(dev->core, stubdomain_now()), errp)) {
+        stubdomain_kick(dev);
+    }
+}
+
+void qmp_stubdomain_restore(Error **errp)
+{
+    StubdomainPCI *dev = stubdomain_find(errp);
+
+    if (dev && !refused(sd_restore(dev->core, stubdomain_now()), errp)) {
+        stubdomain_kick(dev);
+    }
+}

@@ -1,0 +1,304 @@
+/*
+ * Stub domain: the core's effects on QEMU's run state, and back.
+ *
+ * One suspend: the core asks (suspend) -> prepare the file -> stop the vCPUs
+ * -> workers write RAM -> written(). One wake: the core asks (restore), or
+ * anybody starts the VM -> vm_changed() marks the file live before the vCPUs
+ * run. Whoever cancels, and whenever, it is always vm_changed() that ends it.
+ *
+ * Copyright (c) 2026 The Stubdomain authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qapi/qapi-events-stubdomain.h"
+#include "qemu/error-report.h"
+#include "qemu/main-loop.h"
+#include "block/aio.h"
+#include "hw/stubdomain/stubdomain.h"
+#include "system/system.h"
+#include "trace.h"
+
+uint64_t stubdomain_now(void)
+{
+    return qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
+}
+
+void stubdomain_kick(StubdomainPCI *dev)
+{
+    uint64_t deadline = sd_next_deadline(dev->core);
+
+    if (sd_pending(dev->core)) {
+        qemu_bh_schedule(dev->dispatch_bh);
+    }
+    if (deadline == SD_NEVER) {
+        timer_del(dev->timer);
+    } else {
+        timer_mod(dev->timer, MIN(deadline, INT64_MAX));
+    }
+}
+
+static void dispatch(void *opaque)
+{
+    StubdomainPCI *dev = opaque;
+
+    /* vm_stop() drains block devices, which may run bottom halves. */
+    if (dev->dispatching) {
+        return;
+    }
+    dev->dispatching = true;
+    sd_dispatch(dev->core, stubdomain_now());
+    dev->dispatching = false;
+    stubdomain_kick(dev);
+}
+
+static void report_failure(StubdomainPCI *dev, Error *error)
+{
+    qapi_event_send_stubdomain_error(stubdomain_name(dev),
+                                     error_get_pretty(error));
+    error_free(error);
+}
+
+/* -- suspend -- */
+
+bool stubdomain_can_suspend(StubdomainPCI *dev, Error **errp)
+{
+    if (!dev->file) {
+        error_setg(errp, "%s has no suspend-dir", stubdomain_name(dev));
+        return false;
+    }
+    if (!runstate_is_running()) {
+        error_setg(errp, "the VM is not running");
+        return false;
+    }
+    return suspend_file_prepare(dev->file, errp);
+}
+
+static void run_after_failure(StubdomainPCI *dev, Error *error)
+{
+    report_failure(dev, error);
+    dev->failed = true;
+    sd_on_suspend_failed(dev->core, stubdomain_now());
+    vm_start();
+}
+
+static void written(void *opaque, Error *error)
+{
+    StubdomainPCI *dev = opaque;
+    SuspendFileFigures figures;
+
+    if (error) {
+        run_after_failure(dev, error);
+        return;
+    }
+    dev->figures.suspends++;
+    dev->figures.suspend_us = (stubdomain_now() - dev->stopped_at) / SCALE_US;
+    suspend_file_figures(dev->file, &figures);
+    trace_stubdomain_written(figures.bytes_written, dev->figures.suspend_us);
+    sd_on_suspended(dev->core, stubdomain_now());
+    qapi_event_send_stubdomain_suspended(stubdomain_name(dev),
+                                         suspend_file_path(dev->file),
+                                         figures.bytes_written,
+                                         dev->figures.suspend_us);
+    stubdomain_kick(dev);
+}
+
+static void on_suspend(void *opaque)
+{
+    StubdomainPCI *dev = opaque;
+    Error *error = NULL;
+
+    trace_stubdomain_suspend();
+    if (!stubdomain_can_suspend(dev, &error)) {
+        report_failure(dev, error);
+        dev->figures.cancelled++;
+        sd_on_suspend_failed(dev->core, stubdomain_now());
+        return;
+    }
+    qapi_event_send_stubdomain_suspending(stubdomain_name(dev));
+    dev->stopped_at = stubdomain_now();
+    vm_stop(RUN_STATE_PAUSED);
+    sd_on_stopped(dev->core, stubdomain_now());
+    if (!suspend_file_write(dev->file, written, dev, &error)) {
+        run_after_failure(dev, error);
+    }
+}
+
+/* -- wake -- */
+
+static void announce_wake(void *opaque)
+{
+    StubdomainPCI *dev = opaque;
+    StubdomainRestoreReason reason = (StubdomainRestoreReason)dev->wake_reason;
+
+    dev->figures.wake_reason = dev->wake_reason;
+    dev->figures.wake_us = (stubdomain_now() - dev->woken_at) / SCALE_US;
+    trace_stubdomain_running(dev->figures.wake_us);
+    if (dev->was_suspended) {
+        qapi_event_send_stubdomain_restored(stubdomain_name(dev), reason,
+                                            dev->figures.wake_us);
+    } else {
+        qapi_event_send_stubdomain_suspend_cancelled(stubdomain_name(dev),
+                                                     reason);
+    }
+    dev->wake_reason = SD_REASON_HOST;
+}
+
+static void vm_changed(void *opaque, bool running, RunState state)
+{
+    StubdomainPCI *dev = opaque;
+    struct sd_info info;
+
+    if (!running) {
+        return;
+    }
+    sd_get_info(dev->core, &info);
+    if (info.state != SD_RUNNING) {
+        dev->was_suspended = info.state == SD_SUSPENDED;
+        dev->woken_at = dev->wake_reason == SD_REASON_HOST ?
+                        stubdomain_now() : info.condition_met;
+        if (dev->was_suspended) {
+            dev->figures.restores++;
+        } else {
+            dev->figures.cancelled++;
+        }
+        stubdomain_interrupt(dev, STUBDOMAIN_INT_RESTORED);
+        if (!dev->failed) {
+            qemu_bh_schedule(dev->announce_bh);
+        }
+        dev->failed = false;
+    }
+    if (dev->file) {
+        suspend_file_mark_live(dev->file);
+    }
+    sd_on_running(dev->core, stubdomain_now());
+    stubdomain_kick(dev);
+}
+
+static void on_restore(void *opaque, enum sd_reason reason)
+{
+    StubdomainPCI *dev = opaque;
+
+    trace_stubdomain_restore(reason);
+    dev->wake_reason = reason;
+    vm_start();
+}
+
+/* -- the other effects -- */
+
+static bool on_send(void *opaque, unsigned port, enum sd_side to,
+                    const struct sd_frame *frame)
+{
+    StubdomainPCI *dev = opaque;
+
+    /* A NIC that is gone takes its frames with it. */
+    return !dev->ports[port] ||
+           stubdomain_filter_send(dev->ports[port], to, frame);
+}
+
+static void on_waiting(void *opaque, const struct sd_stub_info *info)
+{
+    StubdomainPCI *dev = opaque;
+    g_autoptr(StubdomainFlow) flow = stubdomain_flow_to_qapi(&info->flow);
+
+    trace_stubdomain_waiting(info->stub);
+    qapi_event_send_stubdomain_wait(stubdomain_name(dev), info->stub,
+                                    (StubdomainOwner)info->owner, flow);
+}
+
+static void tell_guest(StubdomainPCI *dev, const struct sd_ended *ended)
+{
+    if (dev->ended_count == STUBDOMAIN_MAX_ENDED) {
+        dev->ended_count--;
+        memmove(&dev->ended[0], &dev->ended[1],
+                dev->ended_count * sizeof(dev->ended[0]));
+    }
+    dev->ended[dev->ended_count++] = *ended;
+    stubdomain_interrupt(dev, STUBDOMAIN_INT_ENDED);
+}
+
+static void on_ended(void *opaque, const struct sd_ended *ended)
+{
+    StubdomainPCI *dev = opaque;
+
+    trace_stubdomain_ended(ended->stub, ended->outcome, ended->bytes);
+    if (ended->outcome == SD_TIMED_OUT) {
+        qapi_event_send_stubdomain_timeout(stubdomain_name(dev), ended->stub);
+    } else if (ended->outcome != SD_CANCELLED) {
+        qapi_event_send_stubdomain_reply(stubdomain_name(dev), ended->stub,
+                                         (StubdomainOutcome)ended->outcome,
+                                         ended->bytes);
+    }
+    if (ended->owner == SD_OWNER_GUEST) {
+        tell_guest(dev, ended);
+    }
+}
+
+static void on_unmatched(void *opaque, const char *description)
+{
+    qapi_event_send_stubdomain_unmatched(stubdomain_name(opaque), description);
+}
+
+static void on_suspend_cancelled(void *opaque, enum sd_reason reason)
+{
+    StubdomainPCI *dev = opaque;
+
+    dev->figures.cancelled++;
+    qapi_event_send_stubdomain_suspend_cancelled(
+        stubdomain_name(dev), (StubdomainRestoreReason)reason);
+}
+
+/* -- life -- */
+
+static void on_exit_qemu(Notifier *notifier, void *data)
+{
+    StubdomainPCI *dev = container_of(notifier, StubdomainPCI, exit_notifier);
+
+    suspend_file_free(g_steal_pointer(&dev->file));
+}
+
+bool stubdomain_run_init(StubdomainPCI *dev, Error **errp)
+{
+    static const struct sd_callbacks callbacks = {
+        .send = on_send,
+        .suspend = on_suspend,
+        .restore = on_restore,
+        .waiting = on_waiting,
+        .ended = on_ended,
+        .unmatched = on_unmatched,
+        .suspend_cancelled = on_suspend_cancelled,
+    };
+    DeviceState *d = DEVICE(dev);
+
+    if (dev->suspend_dir) {
+        if (!g_file_test(dev->suspend_dir, G_FILE_TEST_IS_DIR)) {
+            error_setg(errp, "suspend-dir '%s' is not a directory",
+                       dev->suspend_dir);
+            return false;
+        }
+        dev->file = suspend_file_new(dev->suspend_dir, d->id ?: "stubdomain");
+        dev->exit_notifier.notify = on_exit_qemu;
+        qemu_add_exit_notifier(&dev->exit_notifier);
+    }
+    dev->wake_reason = SD_REASON_HOST;
+    dev->core = sd_new(&dev->config, &callbacks, dev);
+    dev->dispatch_bh = qemu_bh_new(dispatch, dev);
+    dev->announce_bh = qemu_bh_new(announce_wake, dev);
+    dev->timer = timer_new_ns(QEMU_CLOCK_REALTIME, dispatch, dev);
+    dev->vm_change = qemu_add_vm_change_state_handler(vm_changed, dev);
+    return true;
+}
+
+void stubdomain_run_cleanup(StubdomainPCI *dev)
+{
+    qemu_del_vm_change_state_handler(dev->vm_change);
+    timer_free(dev->timer);
+    qemu_bh_delete(dev->announce_bh);
+    qemu_bh_delete(dev->dispatch_bh);
+    if (dev->file) {
+        qemu_remove_exit_notifier(&dev->exit_notifier);
+        suspend_file_free(g_steal_pointer(&dev->file));
+    }
+    sd_free(g_steal_pointer(&dev->core));
+}

@@ -1,0 +1,94 @@
+/*
+ * stubdomain-pci: state for migration and for the suspend file.
+ *
+ * Copyright (c) 2026 The Stubdomain authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/error-report.h"
+#include "hw/pci/msix.h"
+#include "hw/stubdomain/stubdomain.h"
+#include "migration/vmstate.h"
+
+static int stubdomain_pre_save(void *opaque)
+{
+    StubdomainPCI *dev = opaque;
+    uint64_t now = stubdomain_now();
+
+    g_free(dev->saved);
+    dev->saved_size = sd_save(dev->core, now, NULL, 0);
+    dev->saved = g_malloc(dev->saved_size);
+    sd_save(dev->core, now, dev->saved, dev->saved_size);
+    return 0;
+}
+
+static int stubdomain_post_save(void *opaque)
+{
+    StubdomainPCI *dev = opaque;
+
+    g_clear_pointer(&dev->saved, g_free);
+    return 0;
+}
+
+static int stubdomain_post_load(void *opaque, int version_id)
+{
+    StubdomainPCI *dev = opaque;
+    enum sd_refusal refusal = sd_load(dev->core, stubdomain_now(), dev->saved,
+                                      dev->saved_size);
+
+    g_clear_pointer(&dev->saved, g_free);
+    if (refusal != SD_OK) {
+        error_report("%s: cannot load the stub domain's state: %s",
+                     stubdomain_name(dev), sd_refusal_text(refusal));
+        return -EINVAL;
+    }
+    if (dev->ended_count > STUBDOMAIN_MAX_ENDED) {
+        error_report("%s: %u ended waits, at most %u are possible",
+                     stubdomain_name(dev), dev->ended_count,
+                     STUBDOMAIN_MAX_ENDED);
+        return -EINVAL;
+    }
+    stubdomain_update_irq(dev);
+    stubdomain_kick(dev);
+    return 0;
+}
+
+static const VMStateDescription vmstate_stubdomain_ended = {
+    .name = "stubdomain-pci/ended",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT32(stub, struct sd_ended),
+        VMSTATE_UINT32(outcome, struct sd_ended),
+        VMSTATE_UINT64(bytes, struct sd_ended),
+        VMSTATE_END_OF_LIST()
+    }
+};
+
+const VMStateDescription stubdomain_vmstate = {
+    .name = TYPE_STUBDOMAIN_PCI,
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .pre_save = stubdomain_pre_save,
+    .post_save = stubdomain_post_save,
+    .post_load = stubdomain_post_load,
+    .fields = (const VMStateField[]) {
+        VMSTATE_PCI_DEVICE(parent_obj, StubdomainPCI),
+        VMSTATE_MSIX(parent_obj, StubdomainPCI),
+        VMSTATE_UINT32(request_length, StubdomainPCI),
+        VMSTATE_UINT32(result, StubdomainPCI),
+        VMSTATE_UINT32(response_length, StubdomainPCI),
+        VMSTATE_UINT32(int_status, StubdomainPCI),
+        VMSTATE_UINT32(int_enable, StubdomainPCI),
+        VMSTATE_UINT32(host_time_high, StubdomainPCI),
+        VMSTATE_UINT32(figures.restores, StubdomainPCI),
+        VMSTATE_UINT32(ended_count, StubdomainPCI),
+        VMSTATE_STRUCT_ARRAY(ended, StubdomainPCI, STUBDOMAIN_MAX_ENDED, 1,
+                             vmstate_stubdomain_ended, struct sd_ended),
+        VMSTATE_UINT32(saved_size, StubdomainPCI),
+        VMSTATE_VBUFFER_ALLOC_UINT32(saved, StubdomainPCI, 1, NULL,
+                                     saved_size),
+        VMSTATE_END_OF_LIST()
+    }
+};

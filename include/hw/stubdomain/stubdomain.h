@@ -1,0 +1,133 @@
+/*
+ * The stubdomain-pci device, as its parts see it.
+ *
+ * One device makes one stub domain: it owns the core, the suspend file and the
+ * link to each NIC's filter. Everything here runs in the main loop or a vCPU
+ * thread with the BQL held.
+ *
+ * Copyright (c) 2026 The Stubdomain authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef HW_STUBDOMAIN_H
+#define HW_STUBDOMAIN_H
+
+#include "hw/pci/pci_device.h"
+#include "hw/stubdomain/regs.h"
+#include "hw/stubdomain/suspend-file.h"
+#include "qapi/qapi-types-stubdomain.h"
+#include "qemu/timer.h"
+#include "stubdomain/stubdomain.h"
+#include "system/runstate.h"
+
+#define TYPE_STUBDOMAIN_PCI "stubdomain-pci"
+OBJECT_DECLARE_SIMPLE_TYPE(StubdomainPCI, STUBDOMAIN_PCI)
+
+#define TYPE_FILTER_STUBDOMAIN "filter-stubdomain"
+OBJECT_DECLARE_SIMPLE_TYPE(FilterStubdomain, FILTER_STUBDOMAIN)
+
+/* NICs that one stub domain can care for. */
+#define STUBDOMAIN_MAX_PORTS 16
+/* Ended waits that the guest has not asked for; the oldest is forgotten. */
+#define STUBDOMAIN_MAX_ENDED 64
+
+typedef struct StubdomainFigures {
+    uint32_t suspends;
+    uint32_t cancelled;
+    uint32_t restores;
+    uint64_t suspend_us;
+    uint64_t wake_us;
+    enum sd_reason wake_reason;
+} StubdomainFigures;
+
+struct StubdomainPCI {
+    PCIDevice parent_obj;
+
+    MemoryRegion regs;
+    MemoryRegion mailbox;
+
+    /* properties */
+    char *netdev;
+    char *suspend_dir;
+    struct sd_config config;
+
+    /* registers */
+    uint32_t request_length;
+    uint32_t result;
+    uint32_t response_length;
+    uint32_t int_status;
+    uint32_t int_enable;
+    uint32_t host_time_high;
+
+    /* waits of the guest that ended, oldest first, for "results" */
+    struct sd_ended ended[STUBDOMAIN_MAX_ENDED];
+    uint32_t ended_count;
+
+    sd_stub *core;
+    QEMUBH *dispatch_bh;
+    QEMUBH *announce_bh;
+    QEMUTimer *timer;
+    bool dispatching;           /* inside sd_dispatch() */
+    FilterStubdomain *ports[STUBDOMAIN_MAX_PORTS];
+    FilterStubdomain *own_filter;
+
+    SuspendFile *file;
+    VMChangeStateEntry *vm_change;
+    Notifier exit_notifier;
+    uint64_t stopped_at;        /* ns, for the figures */
+    uint64_t woken_at;          /* ns: condition met, of the wake under way */
+    enum sd_reason wake_reason; /* of the wake under way */
+    bool was_suspended;         /* the wake under way ends a full suspend */
+    bool failed;                /* the suspend failed, which was reported */
+    StubdomainFigures figures;
+
+    /* serial form of the core, while the device's state is saved or loaded */
+    uint8_t *saved;
+    uint32_t saved_size;
+};
+
+/* Name of the device for users: its id, or its QOM path. Owned by the device,
+ * or by the QOM tree; valid as long as the device is. */
+const char *stubdomain_name(StubdomainPCI *dev);
+
+/* The VM's stub domain, or NULL with @errp set. */
+StubdomainPCI *stubdomain_find(Error **errp);
+
+/* stubdomain-pci.c: drive the interrupt line as the registers say. */
+void stubdomain_update_irq(StubdomainPCI *dev);
+/* Set bits of INT_STATUS, and interrupt if enabled. */
+void stubdomain_interrupt(StubdomainPCI *dev, uint32_t bits);
+
+/* policy.c */
+void stubdomain_add_policy(ObjectClass *klass);
+
+/* vmstate.c */
+extern const VMStateDescription stubdomain_vmstate;
+
+/* mailbox.c: handle the request in the mailbox. */
+void stubdomain_handle_request(StubdomainPCI *dev);
+
+/* runstate.c */
+uint64_t stubdomain_now(void);
+bool stubdomain_run_init(StubdomainPCI *dev, Error **errp);
+void stubdomain_run_cleanup(StubdomainPCI *dev);
+/* After any event function of the core: see convention 2 of its API. */
+void stubdomain_kick(StubdomainPCI *dev);
+/* Check now what a later suspend needs. */
+bool stubdomain_can_suspend(StubdomainPCI *dev, Error **errp);
+
+/* filter-stubdomain.c */
+bool stubdomain_attach_netdev(StubdomainPCI *dev, Error **errp);
+bool stubdomain_attach_waiting_filters(StubdomainPCI *dev, Error **errp);
+void stubdomain_detach_filters(StubdomainPCI *dev);
+bool stubdomain_filter_send(FilterStubdomain *filter, enum sd_side to,
+                            const struct sd_frame *frame);
+
+/* convert.c: between QAPI's types and the core's. */
+bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
+                               struct sd_wait *out, Error **errp);
+StubdomainFlow *stubdomain_flow_to_qapi(const struct sd_flow_id *flow);
+StubdomainStubInfoList *stubdomain_stubs_to_qapi(StubdomainPCI *dev,
+                                                 size_t max);
+
+#endif

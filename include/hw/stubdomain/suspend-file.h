@@ -1,0 +1,75 @@
+/*
+ * Suspend file: guest RAM and device state in a file, and the file mapped
+ * over guest RAM.
+ *
+ * The format is docs/interop/stubdomain-suspend-file.rst. All functions are
+ * called with the BQL held, from the main loop, unless they say otherwise.
+ *
+ * Copyright (c) 2026 The Stubdomain authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef HW_STUBDOMAIN_SUSPEND_FILE_H
+#define HW_STUBDOMAIN_SUSPEND_FILE_H
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+
+typedef struct SuspendFile SuspendFile;
+
+/*
+ * The write is finished: *errp-style. @error is NULL when guest RAM was given
+ * back; otherwise nothing changed for the guest, it may run on, and the
+ * callee owns @error. Runs in the main loop. Not called after a cancel.
+ */
+typedef void SuspendFileDone(void *opaque, Error *error);
+
+typedef struct SuspendFileFigures {
+    uint64_t guest_ram;      /* bytes of the RAM that a suspend covers */
+    uint64_t resident;       /* of those: resident, plus page cache of the file */
+    uint64_t bytes_written;  /* by the last suspend */
+} SuspendFileFigures;
+
+/*
+ * A suspend file in directory @dir, called "<name>.suspend". Nothing is
+ * created before the first suspend_file_prepare().
+ */
+SuspendFile *suspend_file_new(const char *dir, const char *name);
+
+/* Unmap (copying back what the guest still needs), close and remove it. */
+void suspend_file_free(SuspendFile *file);
+
+/* Full path. */
+const char *suspend_file_path(const SuspendFile *file);
+
+/*
+ * To be called while the guest still runs: create, lock and size the file;
+ * check the space, and that all guest RAM can be given back. Idempotent.
+ * Returns false with @errp set, and nothing changed for the guest.
+ */
+bool suspend_file_prepare(SuspendFile *file, Error **errp);
+
+/*
+ * The vCPUs are stopped: save the device state, then write RAM in worker
+ * threads, map the file over it and drop its page cache, then call @done.
+ * Returns false with @errp set if it cannot even begin (@done is not called).
+ */
+bool suspend_file_write(SuspendFile *file, SuspendFileDone *done, void *opaque,
+                        Error **errp);
+
+/*
+ * Give up a write that has begun: @done will not be called. Returns at once;
+ * workers end by themselves. The vCPUs may run right after.
+ */
+void suspend_file_cancel(SuspendFile *file);
+
+/*
+ * To be called before the vCPUs run again: marks the file as live, so that
+ * nobody starts a stale image. Cancels a write that has begun.
+ */
+void suspend_file_mark_live(SuspendFile *file);
+
+/* Figures that are true now; reads /proc and mincore, so not for hot paths. */
+void suspend_file_figures(SuspendFile *file, SuspendFileFigures *figures);
+
+#endif

@@ -1,0 +1,281 @@
+/*
+ * Stub domain core: the C API.
+ *
+ * The core is handed events and the time, and returns effects. It does no
+ * I/O, reads no clock, starts no thread and never logs. Conventions:
+ *
+ * 1. An object of type sd_stub belongs to one thread at a time (QEMU: whoever
+ *    holds the BQL).
+ * 2. Event functions (sd_on_*, sd_wait, ...) never call back. What they cause
+ *    is kept, and delivered by sd_dispatch() through the callback table.
+ *    After any event function: if sd_pending(), arrange for sd_dispatch() to
+ *    run soon, but not from inside a network callback; and arm a timer for
+ *    sd_next_deadline().
+ * 3. A callback may call any event function (sending a frame makes the other
+ *    side answer at once). It must not call sd_dispatch() or sd_free().
+ * 4. Times are nanoseconds of one monotonic clock that runs on while the VM is
+ *    stopped. They never go back.
+ * 5. Pointers handed in are read during the call only; pointers handed to a
+ *    callback are valid during the callback only.
+ * 6. No exception leaves the core. Out of memory ends the process, as in QEMU.
+ *
+ * Copyright (c) 2026 The Stubdomain authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef STUBDOMAIN_STUBDOMAIN_H
+#define STUBDOMAIN_STUBDOMAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct sd_stub sd_stub;
+
+/* The longest frame: a GSO frame of 64 KiB and its headers. */
+#define SD_FRAME_MAX (65536 + 256)
+/* No deadline. */
+#define SD_NEVER UINT64_MAX
+
+/* The two ends of the guest's network, as seen from the stub domain. */
+enum sd_side { SD_GUEST, SD_PEER };
+
+/*
+ * What virtio's header says of a frame (virtio 1.2, 5.1.6). All zero: the
+ * checksum is in place, and the frame is at most the MTU long.
+ */
+enum sd_gso { SD_GSO_NONE, SD_GSO_TCPV4, SD_GSO_UDP, SD_GSO_TCPV6, SD_GSO_UDP_L4 };
+
+struct sd_offload {
+    bool needs_csum;      /* the checksum at csum_start + csum_offset is partial */
+    bool data_valid;      /* the checksum was verified */
+    bool ecn;             /* GSO with ECN (CWR only in the first segment) */
+    enum sd_gso gso;
+    uint16_t gso_size;    /* payload of each segment */
+    uint16_t header_len;  /* Ethernet, IP and TCP headers together */
+    uint16_t csum_start;
+    uint16_t csum_offset;
+};
+
+struct sd_frame {
+    const uint8_t *data;  /* from the Ethernet destination on, no FCS */
+    size_t length;
+    struct sd_offload offload;
+};
+
+enum sd_verdict {
+    SD_PASS,  /* not the core's: let the frame go on unchanged */
+    SD_TAKEN, /* the core has it: the frame must not go on */
+};
+
+enum sd_state { SD_RUNNING, SD_SUSPENDING, SD_SUSPENDED };
+
+/* Order as StubdomainRestoreReason in qapi/stubdomain.json. */
+enum sd_reason {
+    SD_REASON_REPLY,
+    SD_REASON_TIMEOUT,
+    SD_REASON_UNMATCHED,
+    SD_REASON_BUFFER,
+    SD_REASON_HOST,
+};
+
+/* Order as StubdomainOutcome. */
+enum sd_outcome {
+    SD_REPLIED,
+    SD_CLOSED,
+    SD_RESET,
+    SD_TIMED_OUT,
+    SD_CANCELLED,
+};
+
+/* Order as StubdomainUnmatched. */
+enum sd_unmatched { SD_UNMATCHED_IGNORE, SD_UNMATCHED_ALERT, SD_UNMATCHED_RESTORE };
+
+/* Order as StubdomainOwner. */
+enum sd_owner { SD_OWNER_GUEST, SD_OWNER_HOST };
+
+/* Why a request was refused; sd_refusal_text() says it to a person. */
+enum sd_refusal {
+    SD_OK,
+    SD_REFUSED_UNKNOWN_FLOW,   /* no such connection is followed */
+    SD_REFUSED_AMBIGUOUS_FLOW, /* several connections match */
+    SD_REFUSED_FLOW_NOT_ESTABLISHED,
+    SD_REFUSED_FLOW_UNTRACKED, /* its SYN was not seen */
+    SD_REFUSED_TOO_MANY_STUBS,
+    SD_REFUSED_UNKNOWN_STUB,
+    SD_REFUSED_NOT_RUNNING,    /* the VM is not running */
+    SD_REFUSED_NOT_SUSPENDED,  /* it is neither suspending nor suspended */
+    SD_REFUSED_BAD_STATE,      /* serial form: malformed */
+    SD_REFUSED_BAD_VERSION,    /* serial form: made by another version */
+};
+
+const char *sd_refusal_text(enum sd_refusal refusal);
+
+struct sd_address {
+    uint8_t family;    /* 4 or 6; 0: any */
+    uint8_t bytes[16]; /* network order; IPv4 in the first four */
+    uint16_t port;     /* host order; 0: any */
+};
+
+struct sd_flow_id {
+    struct sd_address guest;
+    struct sd_address peer;
+};
+
+struct sd_wait {
+    enum sd_owner owner;
+    struct sd_flow_id flow; /* .guest may be "any" */
+    bool has_received;
+    uint64_t received;      /* tcpi_bytes_received when nothing was to read */
+    uint32_t timeout_ms;    /* 0: none */
+    uint64_t bytes;         /* wake at this many bytes of reply, at least 1 */
+    bool suspend;           /* proposes to suspend the VM */
+};
+
+struct sd_stub_info {
+    uint32_t stub;
+    enum sd_owner owner;
+    struct sd_flow_id flow;
+    uint64_t bytes;
+    uint64_t wanted;
+    uint64_t timeout_left_ms; /* SD_NEVER: never */
+};
+
+struct sd_ended {
+    uint32_t stub;
+    enum sd_owner owner;
+    enum sd_outcome outcome;
+    uint64_t bytes;
+};
+
+/* Every bound has a default; sd_config_init() sets them. */
+struct sd_config {
+    uint32_t max_flows;           /* connections followed */
+    uint32_t max_stubs;           /* open listener stubs */
+    uint64_t flow_buffer;         /* bytes kept for one connection */
+    uint64_t total_buffer;        /* bytes kept for all */
+    uint32_t suspend_delay_ms;    /* from the wait message to the suspend */
+    uint32_t ready_timeout_ms;    /* longest wait for the guest's "ready" */
+    uint32_t keepalive_ms;        /* keep-alives to peers while suspended; 0: none */
+    enum sd_unmatched unmatched;
+};
+
+void sd_config_init(struct sd_config *config);
+
+struct sd_callbacks {
+    /*
+     * Send a frame to one side of NIC number `port`. False: it cannot be
+     * taken now; the core keeps it, and goes on after sd_on_writable().
+     */
+    bool (*send)(void *opaque, unsigned port, enum sd_side to,
+                 const struct sd_frame *frame);
+    /* Stop the vCPUs and write guest RAM. Answer with sd_on_stopped(), then
+     * sd_on_suspended() or sd_on_suspend_failed(). */
+    void (*suspend)(void *opaque);
+    /* Run the vCPUs (again): cancel a suspend, or restore. Answer with
+     * sd_on_running(). */
+    void (*restore)(void *opaque, enum sd_reason reason);
+    /* A listener stub was laid. */
+    void (*waiting)(void *opaque, const struct sd_stub_info *info);
+    /* A wait ended. */
+    void (*ended)(void *opaque, const struct sd_ended *ended);
+    /* Something came that no listener stub waits for (policy: alert or
+     * restore). At most one a second. */
+    void (*unmatched)(void *opaque, const char *description);
+    /* A suspend that was asked for is given up before the vCPUs stopped
+     * (a reply came first, or the awaited flows did not get quiet). */
+    void (*suspend_cancelled)(void *opaque, enum sd_reason reason);
+};
+
+sd_stub *sd_new(const struct sd_config *config,
+                const struct sd_callbacks *callbacks, void *opaque);
+void sd_free(sd_stub *stub);
+/* May be called at any time; bounds that shrink bind what comes next. */
+void sd_set_config(sd_stub *stub, const struct sd_config *config);
+
+/* -- effects -- */
+
+bool sd_pending(const sd_stub *stub);
+void sd_dispatch(sd_stub *stub, uint64_t now);
+/* When sd_dispatch() must run even if nothing happens; SD_NEVER: never. */
+uint64_t sd_next_deadline(const sd_stub *stub);
+
+/* -- the network -- */
+
+/* A frame that `from` sends on NIC number `port`. Malformed frames pass. */
+enum sd_verdict sd_on_frame(sd_stub *stub, unsigned port, enum sd_side from,
+                            const struct sd_frame *frame, uint64_t now);
+/* The side that refused a frame can take one again. */
+void sd_on_writable(sd_stub *stub, unsigned port, enum sd_side side);
+/*
+ * Whether `from` may send: false while frames of that side would have to be
+ * dropped, because too many replies to it are pending. The glue then returns 0
+ * to QEMU's queue and flushes it after a later sd_dispatch().
+ */
+bool sd_can_take(const sd_stub *stub, unsigned port, enum sd_side from);
+
+/* -- the VM -- */
+
+/* The vCPUs are stopped for a suspend that the core asked for: flows are
+ * adopted from here on. */
+void sd_on_stopped(sd_stub *stub, uint64_t now);
+/* Memory is written and given back. */
+void sd_on_suspended(sd_stub *stub, uint64_t now);
+/* The suspend failed after sd_on_stopped(); the glue runs the vCPUs and
+ * reports sd_on_running(). Before sd_on_stopped(): the suspend never began. */
+void sd_on_suspend_failed(sd_stub *stub, uint64_t now);
+/* The vCPUs run, whoever started them. */
+void sd_on_running(sd_stub *stub, uint64_t now);
+/* The guest was reset: its flows and its waits are gone. */
+void sd_on_reset(sd_stub *stub, uint64_t now);
+
+/* -- requests -- */
+
+enum sd_refusal sd_wait_for(sd_stub *stub, const struct sd_wait *wait,
+                            uint64_t now, uint32_t *number);
+/* `owner` SD_OWNER_GUEST may only cancel its own stubs; the host any. */
+enum sd_refusal sd_cancel(sd_stub *stub, enum sd_owner owner, uint32_t number,
+                          uint64_t now);
+/* Without a wait: suspend as soon as the followed flows are quiet (or
+ * SD_QUIET_MS is over). */
+enum sd_refusal sd_suspend(sd_stub *stub, uint64_t now);
+enum sd_refusal sd_restore(sd_stub *stub, uint64_t now);
+/* An agent is there (or no longer): kept data waits for sd_ready(). */
+void sd_agent(sd_stub *stub, bool present);
+void sd_ready(sd_stub *stub, uint64_t now);
+
+/* -- inspection -- */
+
+struct sd_info {
+    enum sd_state state;
+    bool agent;
+    uint32_t flows;
+    uint32_t stubs;
+    uint64_t kept;          /* bytes kept for the guest */
+    uint64_t condition_met; /* time of the last restore's cause; 0: none */
+    uint64_t idle_flow_bytes; /* memory of one idle flow, for the figures */
+};
+
+void sd_get_info(const sd_stub *stub, struct sd_info *info);
+/* Fill up to `max` entries, return how many there are in all. */
+size_t sd_get_stubs(const sd_stub *stub, uint64_t now,
+                    struct sd_stub_info *stubs, size_t max);
+
+/* -- serial form: docs/interop/stubdomain-state.rst -- */
+
+/* Save the whole state. Returns its length; writes it if it fits in `max`. */
+size_t sd_save(const sd_stub *stub, uint64_t now, uint8_t *data, size_t max);
+/* Replace the state. On refusal the state is as before. A saved state that
+ * was suspending or suspended loads as suspended. */
+enum sd_refusal sd_load(sd_stub *stub, uint64_t now, const uint8_t *data,
+                        size_t length);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

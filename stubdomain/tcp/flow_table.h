@@ -1,0 +1,108 @@
+// All TCP connections of the guest.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#ifndef STUBDOMAIN_TCP_FLOW_TABLE_H_
+#define STUBDOMAIN_TCP_FLOW_TABLE_H_
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+#include "tcp/tcp_flow.h"
+
+namespace stubdomain {
+
+// A closed connection is remembered this long, so that a FIN that is sent again
+// finds it (RFC 9293's TIME-WAIT is at most this long in practice).
+inline constexpr Duration kTimeWait = std::chrono::seconds(60);
+
+struct FlowTableConfig {
+  size_t max_flows = 4096;
+  FlowConfig flow;
+};
+
+// Finds the flow of each frame, makes flows for new connections and forgets
+// old ones. When the table is full, a new connection takes the place of the
+// flow that was idle longest among
+//   1. those that cannot be adopted (untracked, half open, closed), else
+//   2. those being followed,
+// but never of one that is awaited or that is not being followed. If there is
+// none, the new connection is not followed and its frames pass.
+class FlowTable {
+ public:
+  // `budget` outlives the table.
+  FlowTable(const FlowTableConfig& config, BufferBudget* budget);
+  ~FlowTable();
+  FlowTable(const FlowTable&) = delete;
+  FlowTable& operator=(const FlowTable&) = delete;
+
+  // A smaller max_flows evicts nothing; it binds the next new connection.
+  void set_config(const FlowTableConfig& config);
+
+  // -- events; for all flows, see TcpFlow --
+
+  struct Result {
+    Verdict verdict = Verdict::kPass;
+    // The flow that the frame belongs to; null if it has none. Valid until the
+    // next event.
+    TcpFlow* flow = nullptr;
+  };
+  // `packet` has a TCP body; `from` says on which side of the stub it came.
+  Result OnFrame(unsigned port, Side from, const Packet& packet, Time now,
+                 Output& output);
+  void Adopt(Time now);
+  void Release(Time now, Output& output);
+  void Replay(Time now, Output& output);
+  void Flush(Time now, Output& output);
+  bool needs_flush() const { return !unflushed_.empty(); }
+  Time Deadline() const;
+  void OnTimer(Time now, Output& output);
+  // The guest was reset: its connections are gone. Awaited ones too.
+  void Clear();
+
+  // -- inspection --
+
+  size_t size() const { return flows_.size(); }
+  uint64_t kept() const;
+  // Null if it is not followed. A flow that is awaited stays valid until it is
+  // no longer awaited, Clear() or Load().
+  TcpFlow* Find(unsigned port, const FlowId& id);
+  // In a stable order. `visit` must not call into the table.
+  void ForEach(const std::function<void(TcpFlow&)>& visit);
+
+  // Memory that one idle flow takes, hash table included; for the figures.
+  static size_t IdleFlowBytes();
+
+  // -- serial form --
+
+  void Save(Writer& writer) const;
+  // Replaces all flows; none is awaited then. On false nothing has changed.
+  bool Load(Reader& reader, Time now);
+
+ private:
+  struct Key {
+    unsigned port;
+    FlowId id;
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  struct Hash {
+    uint64_t seed;
+    size_t operator()(const Key& key) const;
+  };
+  struct Entry;
+  using Lru = std::list<Entry*>;
+  struct Deadlines;
+
+  FlowTableConfig config_;
+  BufferBudget* budget_;
+};
+
+}  // namespace stubdomain
+
+#endif  // STUBDOMAIN_TCP_FLOW_TABLE_H_

@@ -1,0 +1,149 @@
+// One TCP connection of the guest: followed, adopted, replayed.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#ifndef STUBDOMAIN_TCP_TCP_FLOW_H_
+#define STUBDOMAIN_TCP_TCP_FLOW_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "tcp/buffer_budget.h"
+#include "tcp/connection.h"
+#include "tcp/adoption.h"
+#include "wire/frame.h"
+#include "wire/packet.h"
+#include "wire/serial.h"
+#include "wire/time.h"
+
+namespace stubdomain {
+
+// Theory of operation
+// -------------------
+// Two TCPs talk, and the flow sits between them.
+//
+//   kFollowing  Every frame passes. The flow notes how far each side is; it
+//               copies nothing.
+//   kAdopted    The guest is stopped. The stub is the guest's TCP: it
+//               acknowledges what the peer sends, and keeps it.
+//   kReleased   The guest runs, but is not ready for what was kept. As
+//               kAdopted towards the peer; the guest's own segments are
+//               forwarded with the stub's acknowledgement.
+//   kReplaying  The guest is ready. Towards the guest the stub is the peer's
+//               TCP: it sends the kept bytes with the peer's sequence numbers,
+//               and goes on receiving behind them.
+//
+//   kFollowing -Adopt-> kAdopted -Release-> kReleased -Replay-> kReplaying
+//
+// Adopt() also leads from kReleased and kReplaying to kAdopted. From kReleased
+// and kReplaying the flow goes back to kFollowing by itself as soon as the two
+// sides are level: the stub holds nothing that the guest does not have, and the
+// peer may send no more than what the guest itself allowed.
+enum class Phase : uint8_t { kFollowing, kAdopted, kReleased, kReplaying };
+
+// Why a flow was not adopted; its frames then pass in every phase.
+enum class AdoptRefusal : uint8_t {
+  kNone,
+  kUntracked,       // its SYN was not seen, or it has options like MPTCP
+  kNotEstablished,  // the handshake is not over
+  kClosed,          // it was reset
+};
+
+struct FlowConfig {
+  uint64_t buffer = 64 << 20;  // bytes kept, at most kMaxFlowBuffer
+  Duration keepalive = std::chrono::seconds(45);  // zero: none
+};
+
+// A larger FlowConfig::buffer counts as this. Sequence numbers and windows are
+// not made for more (RFC 7323, 2.3).
+inline constexpr uint64_t kMaxFlowBuffer = uint64_t{1} << 30;
+
+class TcpFlow {
+ public:
+  // `config` and `budget` outlive the flow. The first segment is handed to
+  // OnFrame() like all others.
+  TcpFlow(unsigned port, const FlowId& id, const FlowConfig* config,
+          BufferBudget* budget);
+
+  unsigned port() const { return connection_.port; }
+  const FlowId& id() const { return connection_.id; }
+  Phase phase() const { return phase_; }
+
+  // -- events --
+
+  // A segment of this connection that `from` sends.
+  Verdict OnFrame(Side from, const Packet& packet, Time now, Output& output);
+  // The guest was stopped. Has no effect on a flow that is adopted already.
+  AdoptRefusal Adopt(Time now);
+  // The guest runs again. May go straight to kFollowing.
+  void Release(Time now, Output& output);
+  // The guest takes what was kept. May go straight to kFollowing.
+  void Replay(Time now, Output& output);
+  // Sends acknowledgements that were held back to be joined. Call it once the
+  // frames that came together have been handled.
+  void Flush(Time now, Output& output);
+  bool needs_flush() const;
+  // When OnTimer() has something to do; kNever if nothing ever. A call before
+  // that does nothing.
+  Time Deadline() const;
+  void OnTimer(Time now, Output& output);
+
+  // -- what the flow knows --
+
+  // Its SYN was seen, and nothing in it forbids to speak for the guest.
+  bool tracked() const { return connection_.tracked(); }
+  // The handshake is over, and neither side has reset the connection. It may
+  // be closed in either direction or both.
+  bool established() const { return connection_.established(); }
+  // Nothing is unacknowledged in either direction.
+  bool quiet() const;
+  // In-order payload bytes that the peer has sent since its SYN, kept ones
+  // included. Never goes back.
+  uint64_t peer_bytes() const;
+  // Payload bytes that the guest has acknowledged since the peer's SYN. Modulo
+  // 2^32 this is Linux's tcpi_bytes_received, which also counts a FIN.
+  uint64_t guest_acked_bytes() const { return connection_.peer.acked_bytes(); }
+  // The peer's FIN has come, and every byte before it.
+  bool peer_closed() const;
+  // The peer has reset the connection, whether the guest knows it yet or not.
+  bool peer_reset() const;
+  // Both directions are closed, or either side has reset the connection, and
+  // the guest knows.
+  bool closed() const { return connection_.closed(); }
+  // Bytes held for the guest, out-of-order ones included.
+  uint64_t kept() const;
+  // The guest has all that the stub has acknowledged to the peer: bytes, FIN
+  // and reset. Always true while following.
+  bool level() const;
+  // No more can be kept: the peer is being held back, and the flow cannot go
+  // on until the guest takes some.
+  bool full() const;
+
+  // A wait is open for it: it is neither evicted nor expired.
+  bool awaited() const { return awaited_; }
+  void set_awaited(bool awaited) { awaited_ = awaited; }
+
+  // -- serial form --
+
+  void Save(Writer& writer) const;
+  // Null, and nothing reserved, unless what is read is consistent. Timers
+  // start anew.
+  static std::unique_ptr<TcpFlow> Load(Reader& reader, const FlowConfig* config,
+                                       BufferBudget* budget, Time now);
+
+ private:
+  void LeaveIfLevel(Time now, Output& output);
+
+  Connection connection_;
+  Phase phase_ = Phase::kFollowing;
+  bool awaited_ = false;
+  const FlowConfig* config_;
+  BufferBudget* budget_;
+  // What only a flow needs that is not followed.
+  std::unique_ptr<Adoption> adoption_;
+};
+
+}  // namespace stubdomain
+
+#endif  // STUBDOMAIN_TCP_TCP_FLOW_H_

@@ -1,0 +1,62 @@
+// Addresses of machines and of connections.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#ifndef STUBDOMAIN_WIRE_ADDRESS_H_
+#define STUBDOMAIN_WIRE_ADDRESS_H_
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+namespace stubdomain {
+
+struct MacAddress {
+  std::array<uint8_t, 6> bytes{};
+
+  constexpr bool is_multicast() const { return (bytes[0] & 1) != 0; }
+  friend constexpr bool operator==(const MacAddress&,
+                                   const MacAddress&) = default;
+};
+
+enum class Family : uint8_t { kNone = 0, kIpv4 = 4, kIpv6 = 6 };
+
+// An IPv4 or IPv6 address, in network order; unused bytes are zero.
+class Address {
+ public:
+  constexpr Address() = default;
+  // `bytes` has at least 4 or 16 bytes.
+  static Address Ipv4(std::span<const uint8_t> bytes);
+  static Address Ipv6(std::span<const uint8_t> bytes);
+
+  constexpr Family family() const { return family_; }
+  // 4, 16 or no bytes.
+  std::span<const uint8_t> bytes() const;
+  bool is_multicast() const;
+
+  friend constexpr bool operator==(const Address&, const Address&) = default;
+
+ private:
+  Family family_ = Family::kNone;
+  std::array<uint8_t, 16> bytes_{};
+};
+
+struct Endpoint {
+  Address address;
+  uint16_t port = 0;
+
+  friend constexpr bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+
+// A connection of the guest.
+struct FlowId {
+  Endpoint guest;
+  Endpoint peer;
+
+  friend constexpr bool operator==(const FlowId&, const FlowId&) = default;
+};
+
+}  // namespace stubdomain
+
+#endif  // STUBDOMAIN_WIRE_ADDRESS_H_
