@@ -10,6 +10,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "protocol/messages.h"
 #include "protocol/unique_fd.h"

@@ -72,7 +72,9 @@ Received ReceivePacket(int socket, size_t limit, Packet& packet) {
   ssize_t length;
   do {
     length = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
-  } while (length < 0 && errno == EINTR);
+    // ECONNRESET comes once, and before what the other side had sent when it
+    // hung up without reading all of ours.
+  } while (length < 0 && (errno == EINTR || errno == ECONNRESET));
   if (length < 0) {
     packet.data.clear();
     return errno == EAGAIN ? Received::kNothing : Received::kEnd;

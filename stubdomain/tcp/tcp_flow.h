@@ -9,9 +9,9 @@
 #include <cstdint>
 #include <memory>
 
+#include "tcp/adoption.h"
 #include "tcp/buffer_budget.h"
 #include "tcp/connection.h"
-#include "tcp/adoption.h"
 #include "wire/frame.h"
 #include "wire/packet.h"
 #include "wire/serial.h"
@@ -47,17 +47,8 @@ enum class AdoptRefusal : uint8_t {
   kNone,
   kUntracked,       // its SYN was not seen, or it has options like MPTCP
   kNotEstablished,  // the handshake is not over
-  kClosed,          // it was reset
+  kClosed,          // it is over, closed in both directions or reset
 };
-
-struct FlowConfig {
-  uint64_t buffer = 64 << 20;  // bytes kept, at most kMaxFlowBuffer
-  Duration keepalive = std::chrono::seconds(45);  // zero: none
-};
-
-// A larger FlowConfig::buffer counts as this. Sequence numbers and windows are
-// not made for more (RFC 7323, 2.3).
-inline constexpr uint64_t kMaxFlowBuffer = uint64_t{1} << 30;
 
 class TcpFlow {
  public:

@@ -1,0 +1,170 @@
+// sdwait-http: get one page over HTTP, and let the virtual machine be
+// suspended until the reply comes. The smallest complete user of
+// libstubdomain-guest.
+//
+//   sdwait-http [--bytes N] [--timeout MS] HOST PORT PATH
+//
+// Writes the reply's body to standard output, and what happened when to
+// standard error.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "stubdomain-guest.h"
+
+namespace {
+
+// A header that is longer is not one.
+constexpr size_t kMaxHeader = 64 * 1024;
+constexpr size_t kReadSize = 256 * 1024;
+
+struct Arguments {
+  std::string plan;  // empty: none
+  uint32_t timeout_ms = 0;
+  const char* host;
+  const char* port;
+  const char* path;
+};
+
+[[noreturn]] void Fail(const std::string& text) {
+  std::fprintf(stderr, "sdwait-http: %s\n", text.c_str());
+  std::exit(1);
+}
+
+// A line with both clocks: over a suspend the wall clock goes on, and the
+// monotonic one does not.
+void Report(const std::string& text) {
+  using std::chrono::duration;
+  const duration<double> wall =
+      std::chrono::system_clock::now().time_since_epoch();
+  const duration<double> monotonic =
+      std::chrono::steady_clock::now().time_since_epoch();
+  std::fprintf(stderr, "wall=%.6f monotonic=%.6f %s\n", wall.count(),
+               monotonic.count(), text.c_str());
+}
+
+Arguments ParseArguments(int argc, char** argv) {
+  Arguments arguments{};
+  int i = 1;
+  for (; i + 1 < argc && argv[i][0] == '-'; i += 2) {
+    const std::string_view option = argv[i];
+    if (option == "--bytes") {
+      arguments.plan = std::string("{\"bytes\": ") + argv[i + 1] + "}";
+    } else if (option == "--timeout") {
+      arguments.timeout_ms =
+          static_cast<uint32_t>(std::strtoul(argv[i + 1], nullptr, 10));
+    } else {
+      break;
+    }
+  }
+  if (argc - i != 3) {
+    Fail("usage: sdwait-http [--bytes N] [--timeout MS] HOST PORT PATH");
+  }
+  arguments.host = argv[i];
+  arguments.port = argv[i + 1];
+  arguments.path = argv[i + 2];
+  return arguments;
+}
+
+int Connect(const Arguments& arguments) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (const int error =
+          getaddrinfo(arguments.host, arguments.port, &hints, &found)) {
+    Fail(std::string(arguments.host) + ": " + gai_strerror(error));
+  }
+  const int fd = socket(found->ai_family, SOCK_STREAM, 0);
+  if (fd < 0 || connect(fd, found->ai_addr, found->ai_addrlen) != 0) {
+    Fail(std::string("connect: ") + std::strerror(errno));
+  }
+  freeaddrinfo(found);
+  return fd;
+}
+
+void SendRequest(int fd, const Arguments& arguments) {
+  const std::string request = std::string("GET ") + arguments.path +
+                              " HTTP/1.1\r\nHost: " + arguments.host + ":" +
+                              arguments.port + "\r\nConnection: close\r\n\r\n";
+  if (write(fd, request.data(), request.size()) !=
+      static_cast<ssize_t>(request.size())) {
+    Fail(std::string("write: ") + std::strerror(errno));
+  }
+}
+
+void AwaitReply(int fd, const Arguments& arguments) {
+  const char* plan =
+      arguments.plan.empty() ? nullptr : arguments.plan.c_str();
+  sdg_result result;
+  if (sdg_wait(fd, plan, arguments.timeout_ms, &result) != SDG_OK) {
+    // A wait is advice: read all the same.
+    Report(std::string("no wait: ") + sdg_error_text());
+    return;
+  }
+  constexpr const char* kOutcomes[] = {"replied", "closed", "reset", "timeout",
+                                       "cancelled"};
+  Report(std::string("wait ended: ") + kOutcomes[result.outcome] + ", " +
+         std::to_string(result.bytes) + " bytes");
+}
+
+void WriteBody(const char* data, size_t length) {
+  if (std::fwrite(data, 1, length, stdout) != length) Fail("cannot write");
+}
+
+// Reads until the peer closes. Returns the number of bytes of the body, and
+// the status line in `status`.
+size_t ReadReply(int fd, std::string& status) {
+  std::string head;
+  size_t body = 0;
+  std::string buffer(kReadSize, '\0');
+  while (true) {
+    const ssize_t length = read(fd, buffer.data(), buffer.size());
+    if (length < 0) Fail(std::string("read: ") + std::strerror(errno));
+    if (length == 0) break;
+    const auto count = static_cast<size_t>(length);
+    if (!status.empty()) {
+      WriteBody(buffer.data(), count);
+      body += count;
+      continue;
+    }
+    if (head.empty()) Report("first bytes read");
+    head.append(buffer, 0, count);
+    const size_t end = head.find("\r\n\r\n");
+    if (end == head.npos) {
+      if (head.size() > kMaxHeader) Fail("the header does not end");
+      continue;
+    }
+    status = head.substr(0, head.find("\r\n"));
+    body = head.size() - (end + 4);
+    WriteBody(head.data() + end + 4, body);
+  }
+  return body;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Arguments arguments = ParseArguments(argc, argv);
+  const int fd = Connect(arguments);
+  SendRequest(fd, arguments);
+  Report("request sent");
+  AwaitReply(fd, arguments);
+  std::string status;
+  const size_t body = ReadReply(fd, status);
+  if (std::fflush(stdout) != 0) Fail("cannot write");
+  Report("reply read: " + status + ", " + std::to_string(body) +
+         " bytes of body");
+  close(fd);
+  return status.empty() ? 1 : 0;
+}

@@ -1,0 +1,201 @@
+// stubctl: waits and status from the command line of a guest.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "lib/client.h"
+#include "protocol/json_reader.h"
+#include "stubctl/status_text.h"
+#include "version.h"
+
+namespace stubdomain {
+namespace {
+
+using nlohmann::json;
+
+enum ExitCode {
+  kReplied = 0,
+  kFailed = 1,
+  kUsage = 2,
+  kTimeout = 3,
+  kClosed = 4,
+  kReset = 5,
+  kCancelled = 6,
+  kRefused = 7,
+};
+
+constexpr char kExitCodes[] =
+    "Exit status: 0 replied (status: shown), 1 failed (no agent, or it does "
+    "not work),\n2 wrong usage, 3 timeout, 4 closed by the peer, 5 reset, 6 "
+    "cancelled by the host,\n7 refused.";
+
+ExitCode CodeOf(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kReplied:
+      return kReplied;
+    case Outcome::kClosed:
+      return kClosed;
+    case Outcome::kReset:
+      return kReset;
+    case Outcome::kTimeout:
+      return kTimeout;
+    case Outcome::kCancelled:
+      return kCancelled;
+  }
+  return kFailed;
+}
+
+struct Options {
+  std::string socket = AgentSocket();
+  bool as_json = false;
+  int fd = -1;
+  std::string addresses;
+  std::string plan_file;
+  uint32_t timeout_ms = 0;
+  bool no_suspend = false;
+};
+
+// "LOCAL,REMOTE"; nothing if it is malformed.
+std::optional<Flow> ParseFlow(const std::string& text) {
+  const size_t comma = text.find(',');
+  if (comma == text.npos) return std::nullopt;
+  const auto guest = ParseEndpoint(text.substr(0, comma));
+  const auto peer = ParseEndpoint(text.substr(comma + 1));
+  if (!guest || !peer) return std::nullopt;
+  return Flow{guest, *peer};
+}
+
+json ReadPlan(const std::string& path) {
+  std::ifstream file(path);
+  // One byte more than can be sent is enough to be refused.
+  std::string text(kMaxRequest + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(file.gcount()));
+  if (file.bad() || !file.is_open()) {
+    throw RequestError(Reason::kInvalid, path + ": cannot be read");
+  }
+  if (text.size() > kMaxRequest) {
+    throw RequestError(Reason::kInvalid, path + ": longer than " +
+                                             std::to_string(kMaxRequest) +
+                                             " bytes");
+  }
+  try {
+    return ParseJsonObject(text);
+  } catch (const JsonError& error) {
+    throw RequestError(Reason::kInvalid, path + ": " + error.what());
+  }
+}
+
+ExitCode Wait(const Options& options) {
+  WaitRequest request;
+  if (!options.addresses.empty()) request.flow = ParseFlow(options.addresses);
+  if (!options.plan_file.empty()) request.plan = ReadPlan(options.plan_file);
+  request.timeout_ms = options.timeout_ms;
+  request.suspend = !options.no_suspend;
+
+  Client client(options.socket);
+  client.Send(request, options.fd);
+  std::optional<Ended> ended;
+  while (!ended) {
+    const Answer answer = client.Receive();
+    if (const auto* end = std::get_if<Ended>(&answer)) ended = *end;
+  }
+  if (options.as_json) {
+    std::cout << Encode(*ended) << "\n";
+  } else {
+    std::cout << OutcomeName(ended->outcome) << ", " << ended->bytes
+              << " bytes\n";
+  }
+  return CodeOf(ended->outcome);
+}
+
+ExitCode ShowStatus(const Options& options) {
+  const json status = QueryStatus(options.socket);
+  if (options.as_json) {
+    std::cout << status.dump() << "\n";
+  } else {
+    std::cout << StatusText(status);
+  }
+  return kReplied;
+}
+
+int Report(const Options& options, const RequestError& error) {
+  if (options.as_json) std::cout << Encode(error) << "\n";
+  std::cerr << "stubctl: " << ReasonName(error.reason()) << ": "
+            << error.what() << "\n";
+  return error.reason() == Reason::kDevice ? kFailed : kRefused;
+}
+
+int Main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Asks the stub domain of this virtual machine, through its "
+               "agent.");
+  app.footer(kExitCodes);
+  app.set_version_flag("--version", "stubctl " STUBDOMAIN_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.add_option("--socket", options.socket, "The agent's socket")
+      ->capture_default_str();
+  app.add_flag("--json", options.as_json, "Print JSON, one object in a line");
+
+  CLI::App* wait = app.add_subcommand(
+      "wait",
+      "Wait for the reply on a TCP connection. The virtual machine may be "
+      "suspended meanwhile.");
+  wait->footer(kExitCodes);
+  CLI::Option_group* connection = wait->add_option_group("connection");
+  connection
+      ->add_option("--fd", options.fd,
+                   "The connection's descriptor, inherited by stubctl")
+      ->check(CLI::NonNegativeNumber);
+  connection
+      ->add_option("--tcp", options.addresses,
+                   "The connection's addresses, 192.0.2.1:4000,192.0.2.2:80 or "
+                   "with [IPv6]; it must be the caller's own, unless the "
+                   "caller is root")
+      ->type_name("LOCAL,REMOTE")
+      ->check([](const std::string& text) {
+        return ParseFlow(text) ? std::string()
+                               : "expected ADDRESS:PORT,ADDRESS:PORT";
+      });
+  connection->require_option(1);
+  wait->add_option("--plan", options.plan_file,
+                   "Handling plan, JSON; default: wake at the first byte")
+      ->type_name("FILE");
+  wait->add_option("--timeout", options.timeout_ms,
+                   "Longest wait in milliseconds; 0: no limit")
+      ->type_name("MS")
+      ->capture_default_str();
+  wait->add_flag("--no-suspend", options.no_suspend,
+                 "Do not propose to suspend the virtual machine");
+
+  CLI::App* status = app.add_subcommand(
+      "status", "Show the open waits, and how often the virtual machine was "
+                "suspended.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kReplied : kUsage;
+  }
+  try {
+    return status->parsed() ? ShowStatus(options) : Wait(options);
+  } catch (const RequestError& error) {
+    return Report(options, error);
+  } catch (const std::exception& error) {
+    std::cerr << "stubctl: " << error.what() << "\n";
+    return kFailed;
+  }
+}
+
+}  // namespace
+}  // namespace stubdomain
+
+int main(int argc, char** argv) { return stubdomain::Main(argc, argv); }

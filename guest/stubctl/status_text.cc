@@ -1,0 +1,64 @@
+// The stub domain's status as text for a person.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "stubctl/status_text.h"
+
+#include <cstdint>
+#include <sstream>
+
+#include "protocol/endpoint.h"
+#include "protocol/json_reader.h"
+
+namespace stubdomain {
+
+using nlohmann::json;
+
+namespace {
+
+std::string EndpointText(const Endpoint& endpoint) {
+  const bool is_v6 = endpoint.host.find(':') != endpoint.host.npos;
+  const std::string port = ":" + std::to_string(endpoint.port);
+  return is_v6 ? "[" + endpoint.host + "]" + port : endpoint.host + port;
+}
+
+uint64_t Figure(JsonReader& reader, const char* key) {
+  const auto value = reader.Number(key, 0, UINT64_MAX);
+  if (!value) reader.Missing(key);
+  return *value;
+}
+
+std::string StubText(const json& stub) {
+  JsonReader reader(stub, "stubs");
+  const json* flow_json = reader.Object("flow");
+  if (flow_json == nullptr) reader.Missing("flow");
+  const Flow flow = FlowFromJson(*flow_json, "stubs.flow");
+  std::ostringstream text;
+  text << "stub " << Figure(reader, "stub") << ": "
+       << (flow.guest ? EndpointText(*flow.guest) : "any") << " <- "
+       << EndpointText(flow.peer) << ", " << Figure(reader, "bytes") << " of "
+       << Figure(reader, "wanted") << " bytes";
+  if (const auto left = reader.Number("timeout-left", 0, UINT64_MAX)) {
+    text << ", " << *left << " ms left";
+  }
+  text << ", laid by the " << reader.String("owner").value_or("?") << "\n";
+  return text.str();
+}
+
+}  // namespace
+
+std::string StatusText(const json& status) {
+  JsonReader reader(status, "");
+  std::ostringstream text;
+  text << "suspends:   " << Figure(reader, "suspends") << "\n"
+       << "restores:   " << Figure(reader, "restores") << "\n"
+       << "interrupts: " << reader.String("interrupts").value_or("?") << "\n"
+       << "waits:      " << Figure(reader, "waits") << " through this agent\n";
+  if (const json* stubs = reader.Array("stubs")) {
+    for (const json& stub : *stubs) text << StubText(stub);
+  }
+  return text.str();
+}
+
+}  // namespace stubdomain

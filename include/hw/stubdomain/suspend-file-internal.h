@@ -1,0 +1,174 @@
+/*
+ * Suspend file: what migration/stubdomain-*.c share.
+ *
+ * A SuspendFile is what the device holds; a SuspendImage is one inode that
+ * guest RAM was or will be mapped from; a SuspendJob is one write into it.
+ * Jobs hold a reference to their image, so a cancelled job ends by itself
+ * while its file may be gone.
+ *
+ * Threads: everything belongs to the main loop (BQL), except what is said to
+ * be protected by SuspendImage.lock, and what a job's threads own while
+ * SuspendImage.writing is held.
+ *
+ * Copyright (c) 2026 The Stubdomain authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef HW_STUBDOMAIN_SUSPEND_FILE_INTERNAL_H
+#define HW_STUBDOMAIN_SUSPEND_FILE_INTERNAL_H
+
+#include "qemu/queue.h"
+#include "qemu/thread.h"
+#include "qemu/units.h"
+#include "hw/stubdomain/suspend-file.h"
+#include "stubdomain/suspend.h"
+
+/*
+ * RAM blocks from this size on are mapped from the file; smaller ones (ROMs,
+ * tables) are written, and stay in memory.
+ */
+#define SUSPEND_MAP_MIN (1 * MiB)
+/* What one worker takes at a time: a cancelled write ends within it. */
+#define SUSPEND_CHUNK (1 * MiB)
+/* What is mapped, or dropped, in one go: a cancel waits for no more. */
+#define SUSPEND_MAP_PIECE (8 * MiB)
+QEMU_BUILD_BUG_ON(SUSPEND_MAP_PIECE % SUSPEND_CHUNK);
+
+typedef struct SuspendImage SuspendImage;
+typedef struct SuspendJob SuspendJob;
+
+/*
+ * Which part of a RAM block is mapped from a file. Outlives files, since the
+ * mapping does; goes with the RAM block.
+ */
+typedef struct SuspendMapping {
+    uint8_t *host;
+    uint64_t mapped;     /* so much from the beginning, from @image */
+    uint64_t backed;     /* so much from some file, perhaps a former one */
+    SuspendImage *image; /* not owned; NULL: none that is still written to */
+    QLIST_ENTRY(SuspendMapping) next;
+} SuspendMapping;
+
+typedef struct SuspendBlock {
+    char *name;
+    uint8_t *host;
+    uint64_t length;
+    bool mergeable;
+    bool dump;
+    SuspendMapping *mapping; /* NULL: stays in memory */
+    uint64_t pages;          /* offset in the file */
+    unsigned long *bitmap;   /* pages that the file may hold data for */
+} SuspendBlock;
+
+struct SuspendImage {
+    unsigned refs;
+    char *path;
+    dev_t device;
+    ino_t inode;
+    int fd;
+    int direct_fd;           /* with O_DIRECT; -1: not possible */
+    bool direct;             /* atomic: O_DIRECT has worked so far */
+
+    sd_suspend_layout *layout;
+    SuspendBlock *blocks;
+    size_t block_count;
+    void *bitmaps;
+    struct sd_suspend_header header; /* as last finished */
+    uint64_t bytes_written;          /* by the last finished job */
+
+    /* Held by a job's threads, so one job begins after the former ended. */
+    QemuMutex writing;
+    /* Protects the mark, SuspendJob.stopped and the mapping of guest RAM. */
+    QemuMutex lock;
+    enum sd_suspend_mark mark;
+};
+
+struct SuspendFile {
+    char *dir;
+    char *name;
+    char *path;
+    SuspendImage *image;     /* NULL before the first prepare */
+    SuspendJob *job;         /* NULL: nothing is written */
+    bool stale;              /* the RAM blocks are no longer those of @image */
+    bool consumed;           /* the image that this VM was loaded from is live */
+    /* The image that this VM's state descends from; zeros: none. */
+    uint8_t descends[SD_SUSPEND_ID_SIZE];
+    QLIST_ENTRY(SuspendFile) next;
+};
+
+typedef QLIST_HEAD(, SuspendFile) SuspendFileList;
+extern SuspendFileList suspend_files;
+
+/* -- stubdomain-image.c: opening and marking; stubdomain-io.c: writing -- */
+
+/*
+ * Open or create, lock and check the file of @file. It is empty afterwards,
+ * but for a header and the mark "live".
+ */
+SuspendImage *suspend_image_open(SuspendFile *file, Error **errp);
+SuspendImage *suspend_image_ref(SuspendImage *image);
+void suspend_image_unref(SuspendImage *image);
+/* Whether the file's path still leads to this image. */
+bool suspend_image_in_place(const SuspendImage *image);
+/* Write all of it, past the page cache where possible. Any thread. */
+bool suspend_image_write(SuspendImage *image, const void *data, size_t length,
+                         uint64_t offset, Error **errp);
+/* Make a hole. Sets *@done to false if the file system has none. Any thread. */
+bool suspend_image_punch(SuspendImage *image, uint64_t offset, uint64_t length,
+                         bool *done, Error **errp);
+bool suspend_image_write_header(SuspendImage *image,
+                                const struct sd_suspend_header *header,
+                                Error **errp);
+/* Wait until all that was written is on the disk. Any thread. */
+bool suspend_image_sync(SuspendImage *image, Error **errp);
+/* The same for the file's name. Any thread. */
+bool suspend_image_sync_name(SuspendImage *image, Error **errp);
+/* Drop the page cache of what is on the disk. Any thread. */
+void suspend_image_drop_cache(SuspendImage *image);
+/* Caller holds @image->lock. */
+bool suspend_image_set_mark(SuspendImage *image, enum sd_suspend_mark mark,
+                            Error **errp);
+/*
+ * If the file of @file is the suspended image that this VM came from, mark it
+ * as live.
+ */
+void suspend_image_consume(SuspendFile *file);
+
+/* -- stubdomain-ram.c -- */
+
+/* Whether this VM, as it is now, can be suspended. */
+bool suspend_check_machine(Error **errp);
+/*
+ * The RAM blocks of a suspend, in the order of the stream. Fails if one of
+ * them cannot be given back. Free with suspend_blocks_free().
+ */
+SuspendBlock *suspend_blocks_get(sd_suspend_layout **layout, size_t *count,
+                                 Error **errp);
+void suspend_blocks_free(SuspendBlock *blocks, size_t count);
+/* Forget that guest RAM is mapped from @image, but not that it is mapped. */
+void suspend_mappings_orphan(SuspendImage *image);
+/* Whether some guest RAM is mapped from @image. */
+bool suspend_mappings_used(const SuspendImage *image);
+/* Start watching RAM blocks come and go. */
+void suspend_ram_init(void);
+
+/* -- stubdomain-write.c -- */
+
+/* End a job with an error; takes @error, ignored if it is not the first. */
+void suspend_job_fail(SuspendJob *job, Error *error);
+
+/* -- stubdomain-remap.c -- */
+
+/* Pagemap of @length bytes from @host on. Any thread. */
+bool suspend_pagemap_read(const uint8_t *host, uint64_t length,
+                          uint64_t *entries, Error **errp);
+/* Opens what suspend_pagemap_read() needs, before QEMU drops privileges. */
+void suspend_pagemap_init(void);
+/*
+ * Map [@offset, @offset + @length) of @block from @image, or drop the private
+ * copies where it is mapped already. Caller holds @image->lock; no BQL needed.
+ */
+bool suspend_remap(SuspendImage *image, SuspendBlock *block, uint64_t offset,
+                   uint64_t length, Error **errp);
+
+#endif

@@ -1,0 +1,245 @@
+/*
+ * Suspend file: what the device calls, but for the writing itself.
+ *
+ * Copyright (c) 2026 The Stubdomain authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include <sys/statvfs.h>
+#include "hw/stubdomain/suspend-file-internal.h"
+#include "migration/vmstate.h"
+#include "qapi/error.h"
+#include "qemu/cutils.h"
+#include "qemu/error-report.h"
+#include "system/runstate.h"
+
+/* For device state, bitmaps and what the file system itself needs. */
+#define SPACE_RESERVE (16 * MiB)
+
+static const VMStateDescription vmstate_suspend_file = {
+    .name = "stubdomain-suspend-file",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT8_ARRAY(descends, SuspendFile, SD_SUSPEND_ID_SIZE),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+SuspendFile *suspend_file_new(const char *dir, const char *name)
+{
+    SuspendFile *file = g_new0(SuspendFile, 1);
+    g_autofree char *base = g_strconcat(name, ".suspend", NULL);
+
+    file->dir = g_strdup(dir);
+    file->name = g_strdup(name);
+    file->path = g_build_filename(dir, base, NULL);
+    QLIST_INSERT_HEAD(&suspend_files, file, next);
+    suspend_pagemap_init();
+    suspend_ram_init();
+    vmstate_register_any(NULL, &vmstate_suspend_file, file);
+    return file;
+}
+
+/*
+ * Let go of the image. Guest RAM that is mapped from it stays so: the inode
+ * lives as long as the mapping, with a name or without.
+ */
+static void drop_image(SuspendFile *file, bool keep_name)
+{
+    SuspendImage *image = file->image;
+
+    if (!image) {
+        return;
+    }
+    if (!keep_name && suspend_image_in_place(image)) {
+        unlink(image->path);
+    }
+    suspend_mappings_orphan(image);
+    suspend_image_unref(image);
+    file->image = NULL;
+}
+
+void suspend_file_free(SuspendFile *file)
+{
+    bool keep;
+
+    suspend_file_cancel(file);
+    /* After a migration the VM is elsewhere, and runs on from there. */
+    keep = file->image && file->image->mark == SD_SUSPEND_MARK_SUSPENDED &&
+           !runstate_check(RUN_STATE_POSTMIGRATE);
+    drop_image(file, keep);
+    vmstate_unregister(NULL, &vmstate_suspend_file, file);
+    QLIST_REMOVE(file, next);
+    g_free(file->dir);
+    g_free(file->name);
+    g_free(file->path);
+    g_free(file);
+}
+
+const char *suspend_file_path(const SuspendFile *file)
+{
+    return file->path;
+}
+
+/* A field of /proc/self/status, which is in KiB, in bytes; 0: none. */
+static uint64_t status_field(const char *status, const char *field)
+{
+    const char *line = strstr(status, field);
+    uint64_t kib = 0;
+
+    if (line) {
+        sscanf(line + strlen(field), "%" SCNu64, &kib);
+    }
+    return kib * KiB;
+}
+
+/*
+ * At most so much has to be written: what the process has in anonymous
+ * memory. Guest RAM that is mapped from the file already does not count there.
+ */
+static uint64_t space_needed(const SuspendImage *image)
+{
+    g_autofree char *status = NULL;
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < image->block_count; i++) {
+        total += image->blocks[i].length;
+    }
+    if (g_file_get_contents("/proc/self/status", &status, NULL, NULL)) {
+        total = MIN(total, status_field(status, "\nRssAnon:") +
+                           status_field(status, "\nVmSwap:"));
+    }
+    return total + SPACE_RESERVE;
+}
+
+static bool check_space(const SuspendFile *file, Error **errp)
+{
+    uint64_t needed = space_needed(file->image);
+    struct statvfs fs;
+    uint64_t available;
+
+    if (fstatvfs(file->image->fd, &fs) < 0) {
+        error_setg_errno(errp, errno, "cannot find out how much space '%s' has",
+                         file->dir);
+        return false;
+    }
+    available = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (available < needed) {
+        g_autofree char *needed_text = size_to_str(needed);
+        g_autofree char *available_text = size_to_str(available);
+
+        error_setg(errp, "not enough space for the suspend file in '%s': "
+                   "it may need %s, and %s are available", file->dir,
+                   needed_text, available_text);
+        return false;
+    }
+    return true;
+}
+
+/* Give @image, which is new, its layout. */
+static void set_layout(SuspendImage *image, sd_suspend_layout *layout,
+                       SuspendBlock *blocks, size_t count)
+{
+    uint64_t length = ROUND_UP(sd_suspend_bitmaps_length(layout),
+                               qemu_real_host_page_size());
+    uint8_t *bitmaps = qemu_memalign(qemu_real_host_page_size(), length);
+
+    memset(bitmaps, 0, length);
+    for (size_t i = 0; i < count; i++) {
+        blocks[i].pages = sd_suspend_pages_offset(layout, i);
+        blocks[i].bitmap =
+            (unsigned long *)(bitmaps + sd_suspend_bitmap_offset(layout, i));
+    }
+    image->layout = layout;
+    image->blocks = blocks;
+    image->block_count = count;
+    image->bitmaps = bitmaps;
+}
+
+static bool other_file_in_use(const SuspendFile *file)
+{
+    SuspendFile *other;
+
+    QLIST_FOREACH(other, &suspend_files, next) {
+        if (other != file && other->image) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool suspend_file_prepare(SuspendFile *file, Error **errp)
+{
+    sd_suspend_layout *layout;
+    SuspendBlock *blocks;
+    size_t count;
+
+    if (file->job) {
+        error_setg(errp, "the suspend file is being written");
+        return false;
+    }
+    if (!*file->name || strchr(file->name, '/')) {
+        error_setg(errp, "'%s' cannot be the name of a suspend file",
+                   file->name);
+        return false;
+    }
+    if (other_file_in_use(file)) {
+        error_setg(errp, "the VM has another suspend file in use");
+        return false;
+    }
+    if (!suspend_check_machine(errp)) {
+        return false;
+    }
+    blocks = suspend_blocks_get(&layout, &count, errp);
+    if (!blocks) {
+        return false;
+    }
+
+    /* Pages of other blocks, or of a removed file, need a new file. */
+    if (file->image &&
+        (file->stale || !suspend_image_in_place(file->image) ||
+         !sd_suspend_layout_equal(file->image->layout, layout))) {
+        drop_image(file, false);
+    }
+    if (file->image) {
+        suspend_blocks_free(blocks, count);
+        sd_suspend_layout_free(layout);
+    } else {
+        file->image = suspend_image_open(file, errp);
+        if (!file->image) {
+            suspend_blocks_free(blocks, count);
+            sd_suspend_layout_free(layout);
+            return false;
+        }
+        set_layout(file->image, layout, blocks, count);
+        file->stale = false;
+    }
+    return check_space(file, errp);
+}
+
+void suspend_file_mark_live(SuspendFile *file)
+{
+    SuspendImage *image = file->image;
+    Error *error = NULL;
+    bool marked = true;
+
+    suspend_file_cancel(file);
+    if (image) {
+        WITH_QEMU_LOCK_GUARD(&image->lock) {
+            if (image->mark != SD_SUSPEND_MARK_LIVE) {
+                marked = suspend_image_set_mark(image, SD_SUSPEND_MARK_LIVE,
+                                                &error);
+            }
+        }
+        if (!marked) {
+            /* An image without a name cannot be started either. */
+            warn_reportf_err(error, "removing the suspend file: ");
+            drop_image(file, false);
+        }
+    } else if (!file->consumed) {
+        file->consumed = true;
+        suspend_image_consume(file);
+    }
+}

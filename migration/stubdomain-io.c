@@ -1,0 +1,100 @@
+/*
+ * Suspend file: writing past the page cache, holes, syncing.
+ *
+ * Copyright (c) 2026 The Stubdomain authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "hw/stubdomain/suspend-file-internal.h"
+#include "qapi/error.h"
+
+static bool aligned_for_direct_io(const void *data, size_t length,
+                                  uint64_t offset)
+{
+    size_t page = qemu_real_host_page_size();
+
+    return QEMU_PTR_IS_ALIGNED(data, page) && QEMU_IS_ALIGNED(length, page) &&
+           QEMU_IS_ALIGNED(offset, page);
+}
+
+bool suspend_image_write(SuspendImage *image, const void *data, size_t length,
+                         uint64_t offset, Error **errp)
+{
+    bool may_direct = aligned_for_direct_io(data, length, offset);
+    const uint8_t *from = data;
+    size_t done = 0;
+
+    while (done < length) {
+        bool direct = may_direct && qatomic_read(&image->direct);
+        ssize_t ret = pwrite(direct ? image->direct_fd : image->fd,
+                             from + done, length - done, offset + done);
+
+        if (ret > 0) {
+            done += ret;
+            /* A short write may end anywhere. */
+            may_direct = aligned_for_direct_io(from + done, length - done,
+                                               offset + done);
+        } else if (ret < 0 && direct && errno == EINVAL) {
+            qatomic_set(&image->direct, false);
+        } else if (ret == 0 || errno != EINTR) {
+            error_setg_errno(errp, ret == 0 ? EIO : errno,
+                             "cannot write suspend file '%s'", image->path);
+            return false;
+        }
+    }
+    if (may_direct && !qatomic_read(&image->direct)) {
+        /* Begin early what suspend_image_sync() has to wait for. */
+        sync_file_range(image->fd, offset, length, SYNC_FILE_RANGE_WRITE);
+    }
+    return true;
+}
+
+bool suspend_image_punch(SuspendImage *image, uint64_t offset, uint64_t length,
+                         bool *done, Error **errp)
+{
+    *done = false;
+    while (fallocate(image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                     offset, length) < 0) {
+        if (errno == EOPNOTSUPP || errno == ENOSYS) {
+            return true;
+        }
+        if (errno != EINTR) {
+            error_setg_errno(errp, errno, "cannot make a hole in suspend file "
+                             "'%s'", image->path);
+            return false;
+        }
+    }
+    *done = true;
+    return true;
+}
+
+bool suspend_image_sync(SuspendImage *image, Error **errp)
+{
+    if (fdatasync(image->fd) < 0) {
+        error_setg_errno(errp, errno, "cannot sync suspend file '%s'",
+                         image->path);
+        return false;
+    }
+    return true;
+}
+
+bool suspend_image_sync_name(SuspendImage *image, Error **errp)
+{
+    g_autofree char *dir = g_path_get_dirname(image->path);
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int ret = fd < 0 ? -1 : fsync(fd);
+
+    if (ret < 0) {
+        error_setg_errno(errp, errno, "cannot sync directory '%s'", dir);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return ret == 0;
+}
+
+void suspend_image_drop_cache(SuspendImage *image)
+{
+    posix_fadvise(image->fd, 0, 0, POSIX_FADV_DONTNEED);
+}

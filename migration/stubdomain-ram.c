@@ -1,0 +1,258 @@
+/*
+ * Suspend file: which guest RAM is saved, and whether it can be given back.
+ *
+ * Copyright (c) 2026 The Stubdomain authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "exec/memory.h"
+#include "exec/ramblock.h"
+#include "exec/target_page.h"
+#include "hw/boards.h"
+#include "hw/stubdomain/suspend-file-internal.h"
+#include "migration/misc.h"
+#include "qapi/error.h"
+#include "system/hostmem.h"
+#include "system/runstate.h"
+#include "system/system.h"
+#include "migration.h"
+#include "options.h"
+
+SuspendFileList suspend_files = QLIST_HEAD_INITIALIZER(suspend_files);
+
+static QLIST_HEAD(, SuspendMapping) mappings =
+    QLIST_HEAD_INITIALIZER(mappings);
+
+bool suspend_check_machine(Error **errp)
+{
+    Object *balloon;
+
+    if (runstate_check(RUN_STATE_INMIGRATE)) {
+        error_setg(errp, "the VM is still being loaded");
+        return false;
+    }
+    if (migration_is_running()) {
+        error_setg(errp, "a migration of the VM is in progress");
+        return false;
+    }
+    if (migration_is_blocked(errp)) {
+        return false;
+    }
+    if (migrate_dirty_bitmaps()) {
+        error_setg(errp, "the migration capability 'dirty-bitmaps' is on, and "
+                   "a suspend file cannot hold dirty bitmaps");
+        return false;
+    }
+    if (qemu_target_page_size() != qemu_real_host_page_size()) {
+        error_setg(errp, "guest and host have different page sizes");
+        return false;
+    }
+    if (should_mlock(mlock_state)) {
+        error_setg(errp, "guest RAM is locked into memory "
+                   "(-overcommit mem-lock)");
+        return false;
+    }
+    if (ram_block_discard_is_disabled()) {
+        error_setg(errp, "guest RAM is pinned, as for an assigned device");
+        return false;
+    }
+    /*
+     * A reported page must read as zero afterwards; from a mapped file it
+     * would come back with what the file has.
+     */
+    balloon = object_resolve_path_type("", "virtio-balloon-device", NULL);
+    if (balloon &&
+        object_property_get_bool(balloon, "free-page-reporting", NULL)) {
+        error_setg(errp, "the balloon's free-page-reporting is on");
+        return false;
+    }
+    return true;
+}
+
+/* Why @rb cannot be mapped from the file; NULL: it can. */
+static const char *unmappable_reason(RAMBlock *rb)
+{
+    if (rb->guest_memfd >= 0) {
+        return "is private to a confidential guest";
+    }
+    if (memory_region_has_ram_discard_manager(rb->mr)) {
+        return "is managed by a device such as virtio-mem";
+    }
+    if (rb->fd >= 0) {
+        return "is a file or memfd (only plain anonymous memory can be "
+               "given back)";
+    }
+    if (qemu_ram_is_shared(rb)) {
+        return "is shared with other processes";
+    }
+    if (rb->flags & (RAM_PREALLOC | RAM_READONLY)) {
+        return "was not allocated as guest RAM";
+    }
+    if (qemu_ram_pagesize(rb) != qemu_real_host_page_size()) {
+        return "uses huge pages";
+    }
+    return NULL;
+}
+
+static SuspendMapping *mapping_of(uint8_t *host)
+{
+    SuspendMapping *mapping;
+
+    QLIST_FOREACH(mapping, &mappings, next) {
+        if (mapping->host == host) {
+            return mapping;
+        }
+    }
+    mapping = g_new0(SuspendMapping, 1);
+    mapping->host = host;
+    QLIST_INSERT_HEAD(&mappings, mapping, next);
+    return mapping;
+}
+
+static bool block_get(RAMBlock *rb, SuspendBlock *block, Error **errp)
+{
+    Object *owner = memory_region_owner(rb->mr);
+    bool map = qemu_ram_get_used_length(rb) >= SUSPEND_MAP_MIN;
+    const char *reason = map ? unmappable_reason(rb) : NULL;
+
+    if (reason) {
+        error_setg(errp, "memory '%s' %s", qemu_ram_get_idstr(rb), reason);
+        return false;
+    }
+    *block = (SuspendBlock) {
+        .name = g_strdup(qemu_ram_get_idstr(rb)),
+        .host = qemu_ram_get_host_addr(rb),
+        .length = qemu_ram_get_used_length(rb),
+        .mergeable = machine_mem_merge(current_machine),
+        .dump = machine_dump_guest_core(current_machine),
+    };
+    if (owner && object_dynamic_cast(owner, TYPE_MEMORY_BACKEND)) {
+        block->mergeable = MEMORY_BACKEND(owner)->merge;
+        block->dump = MEMORY_BACKEND(owner)->dump;
+    }
+    if (map) {
+        block->mapping = mapping_of(block->host);
+    }
+    return true;
+}
+
+SuspendBlock *suspend_blocks_get(sd_suspend_layout **layout, size_t *count,
+                                 Error **errp)
+{
+    sd_suspend_layout *made = sd_suspend_layout_new(qemu_target_page_size());
+    g_autoptr(GArray) blocks = g_array_new(false, false, sizeof(SuspendBlock));
+    enum sd_suspend_refusal refusal;
+    RAMBlock *rb;
+
+    RCU_READ_LOCK_GUARD();
+    RAMBLOCK_FOREACH(rb) {
+        SuspendBlock block;
+
+        if (!qemu_ram_is_migratable(rb)) {
+            continue;
+        }
+        if (!block_get(rb, &block, errp)) {
+            goto fail;
+        }
+        g_array_append_val(blocks, block);
+        refusal = sd_suspend_layout_add(made, block.name, block.length);
+        if (refusal != SD_SUSPEND_OK) {
+            error_setg(errp, "memory '%s': %s", block.name,
+                       sd_suspend_refusal_text(refusal));
+            goto fail;
+        }
+    }
+    *layout = made;
+    *count = blocks->len;
+    return (SuspendBlock *)g_array_free(g_steal_pointer(&blocks), false);
+
+fail:
+    sd_suspend_layout_free(made);
+    *count = blocks->len;
+    suspend_blocks_free(
+        (SuspendBlock *)g_array_free(g_steal_pointer(&blocks), false), *count);
+    return NULL;
+}
+
+void suspend_blocks_free(SuspendBlock *blocks, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        g_free(blocks[i].name);
+    }
+    g_free(blocks);
+}
+
+void suspend_mappings_orphan(SuspendImage *image)
+{
+    SuspendMapping *mapping;
+
+    QLIST_FOREACH(mapping, &mappings, next) {
+        if (mapping->image == image) {
+            mapping->image = NULL;
+            mapping->mapped = 0;
+        }
+    }
+}
+
+bool suspend_mappings_used(const SuspendImage *image)
+{
+    SuspendMapping *mapping;
+
+    QLIST_FOREACH(mapping, &mappings, next) {
+        if (mapping->image == image) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void ram_blocks_changed(void)
+{
+    SuspendFile *file;
+
+    QLIST_FOREACH(file, &suspend_files, next) {
+        file->stale = true;
+        if (file->job) {
+            Error *error = NULL;
+
+            error_setg(&error, "the VM's memory was changed");
+            suspend_job_fail(file->job, error);
+        }
+    }
+}
+
+static void ram_block_removed(RAMBlockNotifier *n, void *host, size_t size,
+                              size_t max_size)
+{
+    SuspendMapping *mapping;
+
+    ram_blocks_changed();
+    QLIST_FOREACH(mapping, &mappings, next) {
+        if (mapping->host == host) {
+            QLIST_REMOVE(mapping, next);
+            g_free(mapping);
+            break;
+        }
+    }
+}
+
+static void ram_block_resized(RAMBlockNotifier *n, void *host, size_t old_size,
+                              size_t new_size)
+{
+    ram_blocks_changed();
+}
+
+void suspend_ram_init(void)
+{
+    static RAMBlockNotifier notifier = {
+        .ram_block_removed = ram_block_removed,
+        .ram_block_resized = ram_block_resized,
+    };
+    static bool added;
+
+    if (!added) {
+        ram_block_notifier_add(&notifier);
+        added = true;
+    }
+}

@@ -1,0 +1,168 @@
+/*
+ * Suspend file: the file mapped over guest RAM, and what is resident.
+ *
+ * Copyright (c) 2026 The Stubdomain authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include <sys/mman.h>
+#include "hw/stubdomain/suspend-file-internal.h"
+#include "qapi/error.h"
+#include "qemu/madvise.h"
+#include "system/qtest.h"
+
+/* Pages whose state is asked for in one go. */
+#define QUERY_PAGES 4096
+
+static int pagemap_fd = -1;
+
+void suspend_pagemap_init(void)
+{
+    if (pagemap_fd < 0) {
+        pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    }
+}
+
+bool suspend_pagemap_read(const uint8_t *host, uint64_t length,
+                          uint64_t *entries, Error **errp)
+{
+    size_t page = qemu_real_host_page_size();
+    size_t size = length / page * sizeof(*entries);
+    off_t offset = (uintptr_t)host / page * sizeof(*entries);
+    ssize_t ret = pread(pagemap_fd, entries, size, offset);
+
+    if (ret != size) {
+        error_setg_errno(errp, ret < 0 ? errno : EIO,
+                         "cannot read /proc/self/pagemap");
+        return false;
+    }
+    return true;
+}
+
+static void advise(const SuspendBlock *block, void *host, uint64_t length)
+{
+    /* As for all guest RAM, see ram_block_add(); huge pages a file has not. */
+    if (block->mergeable) {
+        qemu_madvise(host, length, QEMU_MADV_MERGEABLE);
+    }
+    if (!block->dump) {
+        qemu_madvise(host, length, QEMU_MADV_DONTDUMP);
+    }
+    if (!qtest_enabled()) {
+        qemu_madvise(host, length, QEMU_MADV_DONTFORK);
+    }
+}
+
+bool suspend_remap(SuspendImage *image, SuspendBlock *block, uint64_t offset,
+                   uint64_t length, Error **errp)
+{
+    SuspendMapping *mapping = block->mapping;
+    void *host = block->host + offset;
+    void *mapped;
+
+    if (mapping->image == image && offset < mapping->mapped) {
+        if (madvise(host, length, MADV_DONTNEED) < 0) {
+            error_setg_errno(errp, errno, "cannot give back memory '%s'",
+                             block->name);
+            return false;
+        }
+        return true;
+    }
+
+    mapped = mmap(host, length, PROT_READ | PROT_WRITE,
+                  MAP_FIXED | MAP_PRIVATE | MAP_NORESERVE, image->fd,
+                  block->pages + offset);
+    if (mapped == MAP_FAILED) {
+        error_setg_errno(errp, errno, "cannot map the suspend file over "
+                         "memory '%s'", block->name);
+        return false;
+    }
+    advise(block, mapped, length);
+    mapping->image = image;
+    qatomic_set(&mapping->mapped, offset + length);
+    mapping->backed = MAX(mapping->backed, mapping->mapped);
+    return true;
+}
+
+/* Resident bytes of a block; without page cache where it is @image's. */
+static uint64_t block_resident(const SuspendImage *image,
+                               const SuspendBlock *block)
+{
+    size_t page = qemu_real_host_page_size();
+    uint64_t mapped = 0;
+    uint64_t pages = 0;
+    uint64_t step;
+
+    if (image && block->mapping->image == image) {
+        mapped = qatomic_read(&block->mapping->mapped);
+    }
+    for (uint64_t offset = 0; offset < block->length; offset += step) {
+        uint64_t entries[QUERY_PAGES];
+        bool private_only = offset < mapped;
+
+        step = MIN(QUERY_PAGES * page,
+                   (private_only ? mapped : block->length) - offset);
+        if (!suspend_pagemap_read(block->host + offset, step, entries, NULL)) {
+            return block->length;
+        }
+        pages += sd_suspend_count_resident(entries, step / page, private_only);
+    }
+    return pages * page;
+}
+
+/* Bytes of the page cache that hold parts of the file. */
+static uint64_t file_cached(const SuspendImage *image)
+{
+    size_t page = qemu_real_host_page_size();
+    uint64_t pages = 0;
+    struct stat st;
+
+    if (fstat(image->fd, &st) < 0) {
+        return 0;
+    }
+    for (uint64_t offset = 0; offset < st.st_size;
+         offset += QUERY_PAGES * page) {
+        size_t length = MIN(QUERY_PAGES * page, st.st_size - offset);
+        unsigned char cached[QUERY_PAGES];
+        void *window = mmap(NULL, length, PROT_READ, MAP_SHARED, image->fd,
+                            offset);
+
+        if (window == MAP_FAILED) {
+            break;
+        }
+        if (mincore(window, length, cached) == 0) {
+            for (size_t i = 0; i < DIV_ROUND_UP(length, page); i++) {
+                pages += cached[i] & 1;
+            }
+        }
+        munmap(window, length);
+    }
+    return pages * page;
+}
+
+void suspend_file_figures(SuspendFile *file, SuspendFileFigures *figures)
+{
+    SuspendImage *image = file->image;
+    sd_suspend_layout *layout;
+    SuspendBlock *blocks;
+    size_t count;
+
+    *figures = (SuspendFileFigures) {};
+    blocks = suspend_blocks_get(&layout, &count, NULL);
+    if (!blocks) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (blocks[i].mapping) {
+            figures->guest_ram += blocks[i].length;
+            figures->resident += block_resident(image, &blocks[i]);
+        }
+    }
+    suspend_blocks_free(blocks, count);
+    sd_suspend_layout_free(layout);
+    if (image) {
+        figures->resident += file_cached(image);
+        figures->bytes_written = image->bytes_written;
+    }
+}

@@ -1,0 +1,76 @@
+// Where the VM stands.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "cycle/suspend_cycle.h"
+
+namespace stubdomain {
+
+void SuspendCycle::Begin() {
+  if (!running()) return;
+  state_ = SD_SUSPENDING;
+  stopped_ = requested_ = given_ = false;
+}
+
+bool SuspendCycle::OnStopped() {
+  if (state_ != SD_SUSPENDING || stopped_) return false;
+  stopped_ = true;
+  return true;
+}
+
+void SuspendCycle::OnSuspended() {
+  if (stopped_) state_ = SD_SUSPENDED;
+}
+
+void SuspendCycle::OnSuspendFailed(Time now) {
+  if (state_ != SD_SUSPENDING) return;
+  if (!stopped_) {
+    state_ = SD_RUNNING;
+    return;
+  }
+  RequestRestore(SD_REASON_HOST, now);
+  given_ = true;
+}
+
+bool SuspendCycle::OnRunning(Time now) {
+  const bool was_stopped = stopped_;
+  if (was_stopped) RequestRestore(SD_REASON_HOST, now);
+  state_ = SD_RUNNING;
+  stopped_ = requested_ = given_ = false;
+  return was_stopped;
+}
+
+void SuspendCycle::RequestRestore(sd_reason reason, Time now) {
+  if (running() || requested_) return;
+  requested_ = true;
+  reason_ = reason;
+  condition_met_ = now;
+}
+
+sd_reason SuspendCycle::TakeRestore() {
+  given_ = true;
+  return reason_;
+}
+
+void SuspendCycle::Save(Writer& writer) const {
+  writer.Bool(!running());
+  writer.Bool(requested_);
+  writer.U8(static_cast<uint8_t>(reason_));
+}
+
+bool SuspendCycle::Load(Reader& reader, Time now) {
+  *this = SuspendCycle();
+  const bool begun = reader.Bool();
+  const bool requested = reader.Bool();
+  const uint8_t reason = reader.U8();
+  if (reason > SD_REASON_HOST || (requested && !begun)) return reader.Fail();
+  if (begun) {
+    state_ = SD_SUSPENDED;
+    stopped_ = true;
+  }
+  if (requested) RequestRestore(static_cast<sd_reason>(reason), now);
+  return reader.ok();
+}
+
+}  // namespace stubdomain

@@ -1,0 +1,88 @@
+// The frames that the core sends.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "effect/outbound_queue.h"
+
+#include <utility>
+
+namespace stubdomain {
+
+void OutboundQueue::Emit(unsigned port, Side to, Frame frame) {
+  Queue& queue = queues_[{port, to}];
+  if (queue.frames.size() >= kMaxFrames ||
+      queue.bytes + frame.bytes.size() > kMaxBytes) {
+    return;
+  }
+  queue.bytes += frame.bytes.size();
+  queue.frames.push_back(std::move(frame));
+}
+
+FrameOptions OutboundQueue::OptionsFor(unsigned port, Side to) const {
+  const auto queue = queues_.find({port, to});
+  return {.gso = queue != queues_.end() && queue->second.gso};
+}
+
+void OutboundQueue::Observe(Lane lane, const Offload& offload) {
+  if (offload.gso == SD_GSO_TCPV4 || offload.gso == SD_GSO_TCPV6) {
+    queues_[lane].gso = true;
+  }
+}
+
+bool OutboundQueue::CanDeliver(const Lane& lane, const Queue& queue,
+                               bool guest_stopped) {
+  return !queue.frames.empty() && !queue.blocked &&
+         !(guest_stopped && lane.to == Side::kGuest);
+}
+
+bool OutboundQueue::deliverable(bool guest_stopped) const {
+  for (const auto& [lane, queue] : queues_) {
+    if (CanDeliver(lane, queue, guest_stopped)) return true;
+  }
+  return false;
+}
+
+std::optional<OutboundQueue::Item> OutboundQueue::Next(bool guest_stopped) {
+  auto at = queues_.upper_bound(last_);
+  for (size_t i = 0; i < queues_.size(); ++i, ++at) {
+    if (at == queues_.end()) at = queues_.begin();
+    auto& [lane, queue] = *at;
+    if (!CanDeliver(lane, queue, guest_stopped)) continue;
+    last_ = lane;
+    Item item{lane, std::move(queue.frames.front())};
+    queue.frames.pop_front();
+    queue.bytes -= item.frame.bytes.size();
+    return item;
+  }
+  return std::nullopt;
+}
+
+void OutboundQueue::Refused(Item item) {
+  Queue& queue = queues_[item.lane];
+  queue.blocked = true;
+  queue.bytes += item.frame.bytes.size();
+  queue.frames.push_front(std::move(item.frame));
+}
+
+void OutboundQueue::Unblock(Lane lane) {
+  const auto queue = queues_.find(lane);
+  if (queue != queues_.end()) queue->second.blocked = false;
+}
+
+bool OutboundQueue::busy(Lane lane) const {
+  const auto at = queues_.find(lane);
+  return at != queues_.end() && (at->second.frames.size() >= kBusyFrames ||
+                                 at->second.bytes >= kBusyBytes);
+}
+
+void OutboundQueue::ClearGuest() {
+  for (auto& [lane, queue] : queues_) {
+    if (lane.to != Side::kGuest) continue;
+    queue.frames.clear();
+    queue.bytes = 0;
+    queue.gso = false;
+  }
+}
+
+}  // namespace stubdomain

@@ -1,0 +1,78 @@
+// The frames that the core sends, until the glue takes them.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#ifndef STUBDOMAIN_EFFECT_OUTBOUND_QUEUE_H_
+#define STUBDOMAIN_EFFECT_OUTBOUND_QUEUE_H_
+
+#include <compare>
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <optional>
+
+#include "wire/frame.h"
+#include "wire/packet.h"
+
+namespace stubdomain {
+
+// Bounds of the frames that wait for one side of one NIC. Above "busy" the
+// other frames of that side should not come in; what is emitted beyond "max" is
+// dropped, as a network drops, and TCP sends it again.
+inline constexpr size_t kBusyFrames = 1024;
+inline constexpr size_t kBusyBytes = size_t{4} << 20;
+inline constexpr size_t kMaxFrames = 16 * kBusyFrames;
+inline constexpr size_t kMaxBytes = 16 * kBusyBytes;
+static_assert(kBusyBytes >= kMaxFrame);
+
+// One queue for each side of each NIC, in order. Between the queues, turns are
+// taken.
+class OutboundQueue : public Output {
+ public:
+  struct Lane {
+    unsigned port;
+    Side to;
+    friend auto operator<=>(const Lane&, const Lane&) = default;
+  };
+  struct Item {
+    Lane lane;
+    Frame frame;
+  };
+
+  // -- Output --
+  void Emit(unsigned port, Side to, Frame frame) override;
+  FrameOptions OptionsFor(unsigned port, Side to) const override;
+
+  // A frame that someone else sent to `lane`. Only who was sent a TCP frame
+  // with GSO is known to take one.
+  void Observe(Lane lane, const Offload& offload);
+
+  // Whether Next() has something. Frames to a stopped guest wait.
+  bool deliverable(bool guest_stopped) const;
+  std::optional<Item> Next(bool guest_stopped);
+  // `item` was refused: it goes back to the front, and its lane is blocked.
+  void Refused(Item item);
+  void Unblock(Lane lane);
+  bool busy(Lane lane) const;
+  // Forgets the frames to the guest, and what it takes.
+  void ClearGuest();
+
+ private:
+  struct Queue {
+    std::deque<Frame> frames;
+    size_t bytes = 0;
+    bool blocked = false;
+    bool gso = false;
+  };
+
+  static bool CanDeliver(const Lane& lane, const Queue& queue,
+                         bool guest_stopped);
+
+  std::map<Lane, Queue> queues_;
+  Lane last_{0, Side::kGuest};
+};
+
+}  // namespace stubdomain
+
+#endif  // STUBDOMAIN_EFFECT_OUTBOUND_QUEUE_H_

@@ -1,0 +1,121 @@
+// The stub in the path of a connection: guest to the peer, peer to the guest.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#ifndef STUBDOMAIN_TCP_ADOPTION_H_
+#define STUBDOMAIN_TCP_ADOPTION_H_
+
+#include <cstdint>
+
+#include "tcp/connection.h"
+#include "tcp/rate_limit.h"
+#include "tcp/receiver.h"
+#include "tcp/sender.h"
+#include "wire/frame.h"
+#include "wire/packet.h"
+#include "wire/time.h"
+
+namespace stubdomain {
+
+// A larger FlowConfig::buffer counts as this. Sequence numbers and windows are
+// not made for more (RFC 7323, 2.3).
+inline constexpr uint64_t kMaxFlowBuffer = uint64_t{1} << 30;
+
+struct FlowConfig {
+  uint64_t buffer = 64 << 20;                     // bytes kept
+  Duration keepalive = std::chrono::seconds(45);  // zero: none
+};
+
+// What a flow is and does beyond being followed: see TcpFlow. The receiving
+// half faces the peer, the sending half faces the guest; the bytes between them
+// are the receiver's. Guest data is not kept: it is forwarded with the stub's
+// acknowledgement, and the guest sends it again itself.
+class Adoption {
+ public:
+  // Who hears the stub.
+  enum class Guest : uint8_t {
+    kStopped,
+    kRuns,   // but does not take what was kept
+    kReady,
+  };
+
+  // The window grows from this, if the guest's own was smaller.
+  static constexpr uint32_t kMinWindow = 64 << 10;
+  // When the stub has promised the peer more than the guest has, it stays in
+  // the path until the peer has been silent for this long.
+  static constexpr Duration kSettle = std::chrono::seconds(1);
+  // Acknowledgements in a second to segments that make no sense here (RFC
+  // 5961, 7).
+  static constexpr int kMaxChallenges = 10;
+
+  // `connection` is established. All three outlive this.
+  Adoption(Connection* connection, const FlowConfig* config,
+           BufferBudget* budget, Time now);
+
+  Guest guest() const { return guest_; }
+  void SetGuest(Guest guest, Time now, Output& output);
+
+  // Segments that come; all are taken. A SYN of the guest never gets here.
+  void OnPeer(const Packet& packet, const TcpSegment& segment, Time now,
+              Output& output);
+  void OnGuest(const Packet& packet, const TcpSegment& segment, Time now,
+               Output& output);
+  void Flush(Time now, Output& output);
+  bool needs_flush() const { return receiver_.due() != Receiver::Due::kNothing; }
+  Time Deadline() const;
+  void OnTimer(Time now, Output& output);
+
+  // See TcpFlow.
+  bool level() const;
+  bool full() const;
+  uint64_t kept() const;
+  bool reset() const { return reset_; }
+  // Nothing needs the stub any more.
+  bool MayLeave(Time now) const;
+  // The last acknowledgements, so that each side knows what the other said
+  // last. Frames pass from here on.
+  void Leave(Time now, Output& output);
+
+  void Save(Writer& writer) const;
+  // Of one that was just made. False: malformed; of no use then.
+  bool Load(Reader& reader);
+
+ private:
+  // Towards the peer.
+  Seq DesiredEdge() const;
+  void OfferWindow();
+  bool TakeAck(const TcpSegment& segment);
+  void Challenge(Time now);
+  void SendAck(Time now, Output& output);
+  void SendKeepalive(Time now, Output& output);
+  void Forward(const Packet& packet, Time now, Output& output);
+  void TouchPeer(Time now);
+
+  // Towards the guest.
+  Sender::Supply SupplyFor(const Output& output) const;
+  void Replay(Time now, Output& output);
+  void SendPiece(SeqRange piece, const Sender::Supply& supply, Output& output);
+  void SendToGuest(Seq seq, uint8_t flags, const SackBlocks& sack,
+                   Output& output);
+  TcpFields FieldsForGuest(Seq seq, uint8_t flags) const;
+
+  // After each event.
+  void Settle(Time now, Output& output);
+
+  Connection* const connection_;
+  const FlowConfig* const config_;
+  Guest guest_ = Guest::kStopped;
+  bool reset_ = false;      // the peer has reset; the guest does not know
+  bool guest_due_ = false;  // the guest is owed an acknowledgement
+  Receiver receiver_;
+  Sender sender_;
+  const uint32_t first_window_;  // what the guest had promised
+  RateLimit challenges_{kMaxChallenges};
+  Time keepalive_ = kNever;
+  Time settled_ = kNever;  // when the peer counts as silent
+};
+
+}  // namespace stubdomain
+
+#endif  // STUBDOMAIN_TCP_ADOPTION_H_

@@ -1,0 +1,121 @@
+// What is known of a connection from watching it.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#ifndef STUBDOMAIN_TCP_CONNECTION_H_
+#define STUBDOMAIN_TCP_CONNECTION_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+#include "wire/packet.h"
+#include "wire/serial.h"
+#include "wire/side.h"
+#include "wire/tcp_frame.h"
+
+namespace stubdomain {
+
+// What one side sends. Positions count sequence numbers from the SYN on, which
+// has position 0, without wrapping; the first payload byte has position 1.
+struct Stream {
+  static constexpr uint64_t kNoFin = std::numeric_limits<uint64_t>::max();
+
+  // From the sender's SYN.
+  bool syn_seen = false;
+  bool timestamps = false;
+  bool sack_permitted = false;
+  bool scaled = false;
+  bool multipath = false;
+  bool authenticated = false;
+  uint8_t window_shift = 0;  // of the windows that the sender announces
+  uint16_t mss = 536;        // largest payload that the sender takes
+  Seq isn;
+
+  Seq next;           // behind the last thing sent
+  Seq edge;           // where the widest window ends that it was ever given
+  uint64_t seen = 0;  // position behind the last thing sent without a gap
+  uint64_t acked = 0;  // position up to which the receiver has acknowledged
+  uint64_t fin = kNoFin;  // position of the FIN
+  Timestamps last;        // the sender's last timestamps
+
+  Seq SeqAt(uint64_t position) const {
+    return isn + static_cast<uint32_t>(position);
+  }
+  Seq seen_seq() const { return SeqAt(seen); }
+  Seq acked_seq() const { return SeqAt(acked); }
+  // The position of a sequence number within 2^31 of what is acknowledged.
+  uint64_t PositionOf(Seq seq) const {
+    return acked + static_cast<uint64_t>(int64_t{seq - acked_seq()});
+  }
+  bool fin_seen() const { return fin != kNoFin; }
+  bool fin_acked() const { return acked > fin; }
+  Seq fin_seq() const { return SeqAt(fin); }
+  // Payload bytes up to a position.
+  uint64_t BytesUpTo(uint64_t position) const {
+    return std::max<uint64_t>(std::min(position, fin), 1) - 1;
+  }
+  uint64_t acked_bytes() const { return BytesUpTo(acked); }
+};
+
+struct Connection {
+  unsigned port = 0;  // the guest's NIC
+  FlowId id;
+  Link to_guest;
+  Link to_peer;
+  Stream guest;  // what the guest sends
+  Stream peer;
+  bool from_syn = false;  // watched since the first SYN
+  bool guest_reset = false;
+  bool peer_reset = false;  // and the guest knows
+
+  Stream& of(Side side) { return side == Side::kGuest ? guest : peer; }
+  const Stream& of(Side side) const {
+    return side == Side::kGuest ? guest : peer;
+  }
+
+  bool timestamps() const { return guest.timestamps && peer.timestamps; }
+  bool sack() const { return guest.sack_permitted && peer.sack_permitted; }
+  // How far the windows are shifted that `side` announces.
+  uint8_t window_shift(Side side) const {
+    return guest.scaled && peer.scaled ? of(side).window_shift : 0;
+  }
+  bool tracked() const {
+    return from_syn && !(guest.multipath && peer.multipath) &&
+           !guest.authenticated && !peer.authenticated;
+  }
+  bool established() const {
+    return guest.acked > 0 && peer.acked > 0 && !guest_reset && !peer_reset;
+  }
+  bool closed() const {
+    return guest_reset || peer_reset ||
+           (guest.fin_acked() && peer.fin_acked());
+  }
+  bool quiet() const {
+    return guest.next == guest.acked_seq() && peer.next == peer.acked_seq();
+  }
+
+  // The way of frames to a side in the other side's name.
+  Route RouteTo(Side side) const;
+
+  // Notes a segment that passes from `from` to the other side. What cannot
+  // belong to the connection as it is known is not noted.
+  void Observe(Side from, const Packet& packet, const TcpSegment& segment);
+  // The parts of Observe() that also concern a segment which the stub takes.
+  void NoteLink(Side from, const Link& link);
+  // `by` acknowledges up to `ack` and can take `window` (as on the wire) more.
+  // False, and nothing noted, if it was never sent or is acknowledged already.
+  bool NoteAck(Side by, Seq ack, uint16_t window);
+  // What `from` sends reaches up to `segment`'s end.
+  void NoteSent(Side from, const TcpSegment& segment);
+  void NoteTimestamps(Side from, const TcpSegment& segment);
+
+  void Save(Writer& writer) const;
+  // False: malformed.
+  bool Load(Reader& reader);
+};
+
+}  // namespace stubdomain
+
+#endif  // STUBDOMAIN_TCP_CONNECTION_H_

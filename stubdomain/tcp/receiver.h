@@ -1,0 +1,108 @@
+// The receiving half of a TCP: what to take, and how much more to allow.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#ifndef STUBDOMAIN_TCP_RECEIVER_H_
+#define STUBDOMAIN_TCP_RECEIVER_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "tcp/buffer_budget.h"
+#include "tcp/reassembler.h"
+#include "wire/packet.h"
+#include "wire/serial.h"
+#include "wire/time.h"
+
+namespace stubdomain {
+
+// After this long a sender's timestamps may have wrapped, so that they no
+// longer tell old segments from new ones (RFC 7323, 5.5; for a clock that ticks
+// every microsecond).
+inline constexpr Duration kTimestampsExpire = std::chrono::seconds(2147);
+
+// Decides only; the owner builds the acknowledgements. The edge is the end of
+// the window: it never moves back, and what lies before it is kept when it
+// comes, since room for it was reserved when it was promised. (Room for a
+// window that someone else had promised may be lacking: then what lies beyond
+// limit() is not acknowledged, and has to be sent again.)
+class Receiver {
+ public:
+  enum class Due {
+    kNothing,
+    kLater,  // an acknowledgement that may wait for more segments
+    kNow,
+  };
+
+  // Continues a receiver that expects `next`, has promised `edge`, has `fin`
+  // announced to it, and saw `timestamp` last. `shift`: of its windows.
+  Receiver(Seq next, Seq edge, std::optional<Seq> fin, uint8_t shift,
+           uint32_t timestamp, BufferBudget* budget, Time now);
+
+  // What is acknowledged: behind all bytes without a gap, and the FIN.
+  Seq next() const { return bytes_.end() + (fin_received() ? 1 : 0); }
+  bool fin_received() const { return fin_ && *fin_ == bytes_.end(); }
+  Seq edge() const { return edge_; }
+  Seq limit() const { return limit_; }
+  const Reassembler& bytes() const { return bytes_; }
+
+  // -- what comes --
+
+  // An old duplicate, by its timestamp (PAWS: RFC 7323, 5.3).
+  bool Outdated(const TcpSegment& segment, Time now) const;
+  // It lies in the window, or borders on it (RFC 9293, 3.10.7.4).
+  bool Acceptable(const TcpSegment& segment) const {
+    return segment.end() >= next() && segment.seq <= edge_;
+  }
+  // Takes timestamp, payload and FIN of an acceptable segment.
+  void Take(const TcpSegment& segment, uint32_t mss, Time now);
+
+  // -- what goes out --
+
+  Due due() const { return due_; }
+  void Demand(Due due) { due_ = std::max(due_, due); }
+  // For the next acknowledgement.
+  uint16_t window() const;
+  uint32_t timestamp() const { return timestamp_; }
+  // An acknowledgement of all this is sent.
+  void Acknowledged() {
+    acknowledged_ = next();
+    due_ = Due::kNothing;
+  }
+  Seq acknowledged() const { return acknowledged_; }
+
+  // -- room --
+
+  // Promises what lies before `edge`, or as much of it as can be reserved.
+  void Promise(Seq edge);
+  // The furthest edge that Promise() could reach now.
+  Seq Reachable() const;
+  // The bytes before `to` are no longer needed, or came another way.
+  void Release(Seq to);
+
+  // -- serial form --
+
+  void Save(Writer& writer) const;
+  // Of a receiver that was just made, with nothing kept. False: malformed, or
+  // reaches beyond `bound`; of no use then.
+  bool Load(Reader& reader, Seq bound);
+
+ private:
+  void Reserve(Seq limit);
+
+  Reassembler bytes_;
+  BufferShare share_;  // reserves [bytes_.begin(), limit_)
+  Seq edge_;
+  Seq limit_;
+  std::optional<Seq> fin_;
+  Seq acknowledged_;
+  uint32_t timestamp_;
+  Time timestamp_time_;
+  uint8_t shift_;
+  Due due_ = Due::kNothing;
+};
+
+}  // namespace stubdomain
+
+#endif  // STUBDOMAIN_TCP_RECEIVER_H_

@@ -1,0 +1,90 @@
+// The sending half of a TCP: what to send when.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#ifndef STUBDOMAIN_TCP_SENDER_H_
+#define STUBDOMAIN_TCP_SENDER_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "tcp/retransmission_timeout.h"
+#include "wire/seq.h"
+#include "wire/time.h"
+
+namespace stubdomain {
+
+// Decides only; the owner has the bytes and builds the segments.
+class Sender {
+ public:
+  // What may be under way. The way to the guest is a queue in this host, so it
+  // needs no congestion control; this bounds the queue.
+  static constexpr uint32_t kMaxInFlight = 512 << 10;
+  // Duplicate acknowledgements that mean a loss (RFC 5681, 3.2).
+  static constexpr int kDuplicates = 3;
+
+  // Everything before `acked` is acknowledged; up to `highest` was sent, by
+  // whomever.
+  Sender(Seq acked, Seq highest)
+      : acked_(acked), next_(acked), highest_(Later(acked, highest)) {}
+
+  Seq acked() const { return acked_; }
+  // Behind the last thing that was ever sent.
+  Seq highest() const { return highest_; }
+  bool in_flight() const { return next_ > acked_; }
+
+  // What is not acknowledged counts as not sent; no timer runs.
+  void Restart();
+  // `ack` lies within (acked(), highest()], or further if the receiver got it
+  // another way.
+  void OnAck(Seq ack, Time now);
+  // An acknowledgement that says nothing new, with data in flight.
+  void OnDuplicateAck();
+
+  // What can be sent: up to `end` in `segment`-sized pieces, of which up to
+  // `burst` bytes can be sent at once, as far as the receiver's window `edge`
+  // allows. `fin`: the last thing before `end` is a FIN, which needs no room.
+  struct Supply {
+    Seq end;
+    Seq edge;
+    uint32_t segment;
+    uint32_t burst;
+    bool fin;
+  };
+  // The next piece, nothing if it is time to wait. Sent() must follow.
+  std::optional<SeqRange> Next(const Supply& supply);
+  void Sent(SeqRange piece, Time now);
+  // Nothing more is sent now: sets the timer.
+  void Wait(const Supply& supply, Time now);
+
+  enum class Expired {
+    kNothing,
+    kSend,   // Next() has something again
+    kProbe,  // the window is closed: ask whether it still is
+  };
+  Time Deadline() const { return deadline_; }
+  Expired OnTimer(uint32_t segment, Time now);
+
+ private:
+  struct Timed {
+    Seq end;
+    Time sent;
+  };
+
+  Seq acked_;
+  Seq next_;
+  Seq highest_;
+  uint32_t allowance_ = kMaxInFlight;  // of what may be in flight
+  int duplicates_ = 0;
+  std::optional<Seq> recover_;  // a loss before it is being repaired
+  bool resend_ = false;         // the first unacknowledged piece comes next
+  std::optional<Timed> timed_;  // the round trip being measured
+  RetransmissionTimeout timeout_;
+  Time deadline_ = kNever;
+  bool probing_ = false;
+};
+
+}  // namespace stubdomain
+
+#endif  // STUBDOMAIN_TCP_SENDER_H_

@@ -1,0 +1,98 @@
+// Frames to a stopped guest.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "unmatched/held_frames.h"
+
+#include <utility>
+
+namespace stubdomain {
+namespace {
+
+void SaveOffload(const Offload& offload, Writer& writer) {
+  writer.Bool(offload.needs_csum);
+  writer.Bool(offload.data_valid);
+  writer.Bool(offload.ecn);
+  writer.U8(static_cast<uint8_t>(offload.gso));
+  writer.U16(offload.gso_size);
+  writer.U16(offload.header_len);
+  writer.U16(offload.csum_start);
+  writer.U16(offload.csum_offset);
+}
+
+Offload LoadOffload(Reader& reader) {
+  Offload offload{};
+  offload.needs_csum = reader.Bool();
+  offload.data_valid = reader.Bool();
+  offload.ecn = reader.Bool();
+  const uint8_t gso = reader.U8();
+  if (gso > SD_GSO_UDP_L4) reader.Fail();
+  else offload.gso = static_cast<sd_gso>(gso);
+  offload.gso_size = reader.U16();
+  offload.header_len = reader.U16();
+  offload.csum_start = reader.U16();
+  offload.csum_offset = reader.U16();
+  return offload;
+}
+
+}  // namespace
+
+void HeldFrames::Hold(unsigned port, const Packet& packet) {
+  bytes_ += packet.frame.size();
+  frames_.push_back(
+      {port,
+       {{packet.frame.begin(), packet.frame.end()}, packet.offload}});
+  while (frames_.size() > kMaxHeldFrames || bytes_ > kMaxHeldBytes) {
+    DropOldest();
+  }
+}
+
+void HeldFrames::DropOldest() {
+  bytes_ -= frames_.front().frame.bytes.size();
+  frames_.pop_front();
+}
+
+void HeldFrames::PassOn(Output& output) {
+  for (Held& held : frames_) {
+    output.Emit(held.port, Side::kGuest, std::move(held.frame));
+  }
+  Clear();
+}
+
+void HeldFrames::Clear() {
+  frames_.clear();
+  bytes_ = 0;
+}
+
+void HeldFrames::Save(Writer& writer) const {
+  writer.U32(static_cast<uint32_t>(frames_.size()));
+  for (const Held& held : frames_) {
+    writer.U32(held.port);
+    SaveOffload(held.frame.offload, writer);
+    writer.Bytes(held.frame.bytes);
+  }
+}
+
+bool HeldFrames::Load(Reader& reader) {
+  Clear();
+  const uint32_t count = reader.U32();
+  if (count > kMaxHeldFrames) return reader.Fail();
+  for (uint32_t i = 0; i < count && reader.ok(); ++i) {
+    Held held;
+    held.port = reader.U32();
+    held.frame.offload = LoadOffload(reader);
+    const std::span<const uint8_t> bytes = reader.Bytes();
+    Packet packet;
+    if (Parse(bytes, held.frame.offload, &packet) != Malformed::kNo) {
+      return reader.Fail();
+    }
+    held.frame.bytes.assign(bytes.begin(), bytes.end());
+    bytes_ += bytes.size();
+    frames_.push_back(std::move(held));
+  }
+  if (bytes_ > kMaxHeldBytes) return reader.Fail();
+  return reader.ok();
+}
+
+}  // namespace stubdomain

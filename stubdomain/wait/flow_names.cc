@@ -1,0 +1,78 @@
+// How the C API names connections.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "wait/flow_names.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+namespace stubdomain {
+namespace {
+
+constexpr std::array<uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0,    0,
+                                                   0, 0, 0, 0, 0xff, 0xff};
+
+Endpoint FromC(const sd_address& address) {
+  const std::span<const uint8_t> bytes(address.bytes);
+  const bool mapped = std::ranges::equal(
+      bytes.first(kMappedPrefix.size()), kMappedPrefix);
+  Endpoint endpoint{.port = address.port};
+  if (address.family == 4) {
+    endpoint.address = Address::Ipv4(bytes);
+  } else if (address.family == 6) {
+    endpoint.address = mapped
+                           ? Address::Ipv4(bytes.subspan(kMappedPrefix.size()))
+                           : Address::Ipv6(bytes);
+  }
+  return endpoint;
+}
+
+sd_address ToC(const Endpoint& endpoint) {
+  sd_address address{};
+  address.family = static_cast<uint8_t>(endpoint.address.family());
+  std::ranges::copy(endpoint.address.bytes(), address.bytes);
+  address.port = endpoint.port;
+  return address;
+}
+
+bool Matches(const Endpoint& wanted, const Endpoint& endpoint) {
+  return (wanted.address.family() == Family::kNone ||
+          wanted.address == endpoint.address) &&
+         (wanted.port == 0 || wanted.port == endpoint.port);
+}
+
+sd_refusal RefusalFor(const TcpFlow& flow) {
+  if (!flow.tracked()) return SD_REFUSED_FLOW_UNTRACKED;
+  if (!flow.established()) return SD_REFUSED_FLOW_NOT_ESTABLISHED;
+  return SD_OK;
+}
+
+}  // namespace
+
+sd_flow_id ToC(const FlowId& id) { return {ToC(id.guest), ToC(id.peer)}; }
+
+FlowMatch FindFlow(FlowTable& flows, const sd_flow_id& id) {
+  const Endpoint guest = FromC(id.guest);
+  const Endpoint peer = FromC(id.peer);
+  FlowMatch match;
+  if (peer.address.family() == Family::kNone || peer.port == 0) return match;
+  bool ambiguous = false;
+  flows.ForEach([&](TcpFlow& flow) {
+    if (!(flow.id().peer == peer) || !Matches(guest, flow.id().guest)) return;
+    const sd_refusal refusal = RefusalFor(flow);
+    // One that cannot be waited for is not meant, if there is one that can.
+    if (refusal != SD_OK) {
+      if (match.flow == nullptr) match.refusal = refusal;
+      return;
+    }
+    ambiguous = match.flow != nullptr;
+    match = {SD_OK, &flow};
+  });
+  if (ambiguous) return {SD_REFUSED_AMBIGUOUS_FLOW, nullptr};
+  return match;
+}
+
+}  // namespace stubdomain

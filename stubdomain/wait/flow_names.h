@@ -1,0 +1,29 @@
+// How the C API names connections.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#ifndef STUBDOMAIN_WAIT_FLOW_NAMES_H_
+#define STUBDOMAIN_WAIT_FLOW_NAMES_H_
+
+#include "stubdomain/stubdomain.h"
+#include "tcp/flow_table.h"
+#include "wire/address.h"
+
+namespace stubdomain {
+
+sd_flow_id ToC(const FlowId& id);
+
+struct FlowMatch {
+  sd_refusal refusal = SD_REFUSED_UNKNOWN_FLOW;
+  TcpFlow* flow = nullptr;  // not null if and only if nothing is refused
+};
+
+// The one connection that `id` names. Its peer is named in full, its guest's
+// address and port may be "any". An IPv4-mapped IPv6 address counts as the IPv4
+// address (a program sees its connection like that through an IPv6 socket).
+FlowMatch FindFlow(FlowTable& flows, const sd_flow_id& id);
+
+}  // namespace stubdomain
+
+#endif  // STUBDOMAIN_WAIT_FLOW_NAMES_H_

@@ -1,0 +1,76 @@
+// One awaited reply.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#ifndef STUBDOMAIN_WAIT_LISTENER_STUB_H_
+#define STUBDOMAIN_WAIT_LISTENER_STUB_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "plan/default_handler.h"
+#include "stubdomain/stubdomain.h"
+#include "tcp/tcp_flow.h"
+#include "wire/serial.h"
+#include "wire/time.h"
+
+namespace stubdomain {
+
+// How a wait ends.
+struct Ending {
+  sd_outcome outcome;
+  sd_reason reason;  // why the guest is woken then
+  uint64_t bytes;    // of the reply
+};
+
+// A wait for the reply on one connection. The reply begins behind the bytes
+// that the guest had received when it began to wait.
+class ListenerStub {
+ public:
+  // `flow` is what FindFlow() found for `wait`.
+  ListenerStub(uint32_t number, const sd_wait& wait, const TcpFlow& flow,
+               Time now);
+
+  uint32_t number() const { return number_; }
+  sd_owner owner() const { return owner_; }
+  unsigned port() const { return port_; }
+  const FlowId& flow_id() const { return flow_id_; }
+  // When it times out; kNever: never.
+  Time timeout() const { return timeout_; }
+  bool IsOn(const TcpFlow& flow) const {
+    return flow.port() == port_ && flow.id() == flow_id_;
+  }
+
+  // When it proposes to suspend the VM; kNever: it does not, or not any more.
+  Time proposal() const { return proposal_; }
+  void Propose(Time at) { proposal_ = at; }
+  void StopProposing() { proposal_ = kNever; }
+
+  // `flow` may be null: it is gone. What can be kept for the guest only counts
+  // while it is stopped.
+  std::optional<Ending> Judge(const TcpFlow* flow, bool guest_stopped) const;
+  sd_stub_info Info(const TcpFlow* flow, Time now) const;
+
+  void Save(Writer& writer, Time now) const;
+  // Check reader.ok() afterwards.
+  static ListenerStub Load(Reader& reader, Time now);
+
+ private:
+  explicit ListenerStub(const DefaultHandler& handler) : handler_(handler) {}
+
+  uint64_t ReplyBytes(const TcpFlow& flow) const;
+
+  uint32_t number_ = 0;
+  sd_owner owner_ = SD_OWNER_GUEST;
+  unsigned port_ = 0;
+  FlowId flow_id_;
+  uint64_t before_ = 0;  // bytes of the peer's stream before the reply
+  DefaultHandler handler_;
+  Time timeout_ = kNever;
+  Time proposal_ = kNever;
+};
+
+}  // namespace stubdomain
+
+#endif  // STUBDOMAIN_WAIT_LISTENER_STUB_H_

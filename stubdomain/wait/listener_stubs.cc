@@ -1,0 +1,69 @@
+// All open waits.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "wait/listener_stubs.h"
+
+#include <algorithm>
+
+namespace stubdomain {
+
+ListenerStub& ListenerStubs::Add(const sd_wait& wait, const TcpFlow& flow,
+                                 Time now) {
+  do {
+    ++last_number_;
+  } while (last_number_ == 0 || stubs_.contains(last_number_));
+  return stubs_
+      .emplace(last_number_, ListenerStub(last_number_, wait, flow, now))
+      .first->second;
+}
+
+const ListenerStub* ListenerStubs::Find(uint32_t number) const {
+  const auto at = stubs_.find(number);
+  return at == stubs_.end() ? nullptr : &at->second;
+}
+
+bool ListenerStubs::AnyOn(const TcpFlow& flow) const {
+  return std::ranges::any_of(
+      stubs_, [&](const auto& entry) { return entry.second.IsOn(flow); });
+}
+
+void ListenerStubs::StopProposing() {
+  for (auto& [number, stub] : stubs_) stub.StopProposing();
+}
+
+Time ListenerStubs::NextTimeout() const {
+  Time first = kNever;
+  for (const auto& [number, stub] : stubs_) {
+    first = std::min(first, stub.timeout());
+  }
+  return first;
+}
+
+Time ListenerStubs::NextProposal() const {
+  Time first = kNever;
+  for (const auto& [number, stub] : stubs_) {
+    first = std::min(first, stub.proposal());
+  }
+  return first;
+}
+
+void ListenerStubs::Save(Writer& writer, Time now) const {
+  writer.U32(last_number_);
+  writer.U32(static_cast<uint32_t>(stubs_.size()));
+  for (const auto& [number, stub] : stubs_) stub.Save(writer, now);
+}
+
+bool ListenerStubs::Load(Reader& reader, Time now) {
+  stubs_.clear();
+  last_number_ = reader.U32();
+  const uint32_t count = reader.U32();
+  for (uint32_t i = 0; i < count && reader.ok(); ++i) {
+    ListenerStub stub = ListenerStub::Load(reader, now);
+    if (!stubs_.emplace(stub.number(), stub).second) return reader.Fail();
+  }
+  return reader.ok();
+}
+
+}  // namespace stubdomain

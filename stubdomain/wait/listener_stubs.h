@@ -1,0 +1,48 @@
+// All open waits.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#ifndef STUBDOMAIN_WAIT_LISTENER_STUBS_H_
+#define STUBDOMAIN_WAIT_LISTENER_STUBS_H_
+
+#include <cstdint>
+#include <map>
+
+#include "wait/listener_stub.h"
+
+namespace stubdomain {
+
+// The listener stubs by number, which is the order in which they were laid.
+// How many there may be is for the caller to check.
+class ListenerStubs {
+ public:
+  // Lays a stub under a number that no other stub had (until 2^32 were laid).
+  ListenerStub& Add(const sd_wait& wait, const TcpFlow& flow, Time now);
+  // `number` is open.
+  void Remove(uint32_t number) { stubs_.erase(number); }
+  // Null if it is not open.
+  const ListenerStub* Find(uint32_t number) const;
+  bool AnyOn(const TcpFlow& flow) const;
+  // Drops all that the open waits propose.
+  void StopProposing();
+
+  size_t size() const { return stubs_.size(); }
+  bool empty() const { return stubs_.empty(); }
+  const std::map<uint32_t, ListenerStub>& all() const { return stubs_; }
+  // The first timeout, and the first proposal; kNever: none.
+  Time NextTimeout() const;
+  Time NextProposal() const;
+
+  void Save(Writer& writer, Time now) const;
+  // False if what is read contradicts itself.
+  bool Load(Reader& reader, Time now);
+
+ private:
+  std::map<uint32_t, ListenerStub> stubs_;
+  uint32_t last_number_ = 0;
+};
+
+}  // namespace stubdomain
+
+#endif  // STUBDOMAIN_WAIT_LISTENER_STUBS_H_

@@ -1,0 +1,108 @@
+"""A network namespace with a tap device, whose other end is the guest: the
+host kernel's TCP is the peer.
+
+Copyright (c) 2026 The Stubdomain authors
+SPDX-License-Identifier: GPL-2.0-or-later
+"""
+
+import concurrent.futures
+import contextlib
+import ctypes
+import os
+import socket
+import struct
+import subprocess
+import time
+
+TAP = "tap0"
+PREFIXES = {4: 24, 6: 64}
+HOST = {4: "192.0.2.1", 6: "2001:db8::1"}    # addresses for documentation
+GUEST = {4: "192.0.2.2", 6: "2001:db8::2"}
+CLONE_NEWNET = 0x40000000
+
+
+def ip(*words):
+    subprocess.run(["ip", *words], check=True)
+
+
+class TapNetwork:
+    def __init__(self):
+        self.name = f"stubdomain-test-{os.getpid()}"
+        ip("netns", "add", self.name)
+        self.ip("link", "set", "lo", "up")
+        self.ip("tuntap", "add", TAP, "mode", "tap", "vnet_hdr")
+        # No other IPv6 traffic than the test's.
+        self.run("sysctl", "-qw", f"net.ipv6.conf.{TAP}.accept_dad=0",
+                 f"net.ipv6.conf.{TAP}.router_solicitations=0")
+        for family in (4, 6):
+            self.ip("address", "add", f"{HOST[family]}/{PREFIXES[family]}",
+                    "dev", TAP)
+        self.ip("link", "set", TAP, "up")
+
+    def close(self):
+        ip("netns", "delete", self.name)
+
+    @property
+    def wrapper(self):
+        """What comes before a command that is to run inside."""
+        return ["ip", "netns", "exec", self.name]
+
+    def run(self, *words):
+        return subprocess.run([*self.wrapper, *words], check=True, text=True,
+                              stdout=subprocess.PIPE).stdout
+
+    def ip(self, *words):
+        ip("-n", self.name, *words)
+
+    def make_socket(self, *args):
+        """A socket that lives in the namespace."""
+        # The thread that enters the namespace ends with it.
+        with concurrent.futures.ThreadPoolExecutor(1) as inside:
+            inside.submit(self._enter).result()
+            return inside.submit(socket.socket, *args).result()
+
+    def _enter(self):
+        with open(f"/run/netns/{self.name}") as namespace:
+            libc = ctypes.CDLL(None, use_errno=True)
+            if libc.setns(namespace.fileno(), CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
+
+    def forget_neighbours(self):
+        self.ip("neighbour", "flush", "dev", TAP)
+
+    def knows_guest(self, family):
+        """Whether ARP, or neighbour discovery, found the guest."""
+        return "lladdr" in self.run("ip", "neighbour", "show", GUEST[family],
+                                    "dev", TAP)
+
+    def ping(self, family, timeout=10):
+        """Whether the guest's address answers an echo request."""
+        payload = struct.pack("!HH", 0x5742, 1) + os.urandom(56)
+        if family == 4:
+            raw = self.make_socket(socket.AF_INET, socket.SOCK_RAW,
+                                   socket.IPPROTO_ICMP)
+            request, reply_type = b"\x08\x00", 0
+        else:
+            raw = self.make_socket(socket.AF_INET6, socket.SOCK_RAW,
+                                   socket.IPPROTO_ICMPV6)
+            request, reply_type = b"\x80\x00", 129
+        checksum = internet_checksum(request + b"\x00\x00" + payload)
+        deadline = time.monotonic() + timeout
+        with raw, contextlib.suppress(TimeoutError):
+            raw.sendto(request + struct.pack("!H", checksum) + payload,
+                       (GUEST[family], 0))
+            while True:
+                raw.settimeout(max(0.001, deadline - time.monotonic()))
+                answer, sender = raw.recvfrom(2048)
+                icmp = answer[20:] if family == 4 else answer
+                if (sender[0] == GUEST[family] and icmp[0] == reply_type
+                        and icmp[4:] == payload):
+                    return True
+        return False
+
+
+def internet_checksum(data):
+    # The kernel writes ICMPv6's own, which covers a pseudo header.
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total & 0xffff) + (total >> 16)
+    return ~((total & 0xffff) + (total >> 16)) & 0xffff

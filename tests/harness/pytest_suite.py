@@ -1,0 +1,65 @@
+"""Suites that are pytest's: functional, libvirt.
+
+Copyright (c) 2026 The Stubdomain authors
+SPDX-License-Identifier: GPL-2.0-or-later
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+from harness import program
+from harness.pytest_results import MARK
+
+SUITE_SECONDS = 2400
+TEST_SECONDS = 180  # a hang is a failure
+
+
+def functional(top, logs, report):
+    # Two at a time: each VM is mostly one busy thread.
+    run(top, logs, report, workers=2)
+
+
+def libvirt(top, logs, report):
+    # One libvirtd serves them all.
+    run(top, logs, report, workers=1)
+
+
+class Results:
+    def __init__(self, logs, report):
+        self.logs, self.report = logs, report
+        self.failures = 0
+
+    def line(self, text):
+        if not text.startswith(MARK):
+            return
+        result = json.loads(text.removeprefix(MARK))
+        name = re.sub(r"^[^:]*/", "", result["name"])
+        if result["status"] == "passed":
+            self.report.passed(name, result["seconds"])
+        elif result["status"] == "skipped":
+            self.report.skipped(name, result["detail"].removeprefix("Skipped: "))
+        else:
+            self.failures += 1
+            self.report.failed(name, result["detail"])
+
+
+def run(top, logs, report, workers):
+    tests = top / "tests"
+    subprocess.run([sys.executable, tests / "guest-image" / "build"],
+                   check=True)
+    results = Results(logs, report)
+    outcome = program.run(
+        [sys.executable, "-m", "pytest", "-p", "harness.pytest_results",
+         "-p", "no:cacheprovider", "-n", str(workers), "-v",
+         f"--timeout={TEST_SECONDS}", tests / logs.name],
+        logs / "pytest.log", SUITE_SECONDS, on_line=results.line,
+        cwd=top, env={**os.environ, "PYTHONPATH": str(tests),
+                      "PYTHONDONTWRITEBYTECODE": "1",
+                      "STUBDOMAIN_TEST_LOGS": str(logs)})
+    problem = outcome.problem(results.failures)
+    if problem:
+        report.failed("pytest (the program itself)",
+                      f"{problem}\n{outcome.output}", outcome.log)

@@ -1,0 +1,284 @@
+/*
+ * stubdomain-pci: requests in the mailbox, bad ones of every kind above all.
+ *
+ * Copyright (c) 2026 The Stubdomain authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qobject/qdict.h"
+#include "qobject/qlist.h"
+#include "stubdomain/rig.h"
+#include "stubdomain/tests.h"
+
+static void test_length(void)
+{
+    static const uint32_t bad[] = { 0, STUBDOMAIN_REQUEST_MAX + 1,
+                                    STUBDOMAIN_MAILBOX_SIZE, UINT32_MAX };
+    g_autofree char *longest = g_malloc(STUBDOMAIN_REQUEST_MAX);
+    Rig rig = { };
+
+    rig_start(&rig, "q35 " RIG_DEVICE);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        g_autofree char *text = NULL;
+
+        rig_write(&rig, STUBDOMAIN_REG_REQUEST_LENGTH, bad[i]);
+        rig_write(&rig, STUBDOMAIN_REG_DOORBELL, 0);
+        g_assert_cmpuint(rig_read(&rig, STUBDOMAIN_REG_RESULT), ==,
+                         STUBDOMAIN_RESULT_LENGTH);
+        text = rig_response(&rig);
+        g_assert_nonnull(strstr(text, "REQUEST_LENGTH"));
+        g_assert_nonnull(strstr(text, "32768"));
+        rig_assert_alive(&rig);
+    }
+
+    /* The longest that is allowed. */
+    memset(longest, ' ', STUBDOMAIN_REQUEST_MAX);
+    memcpy(longest, "{'op': 'status'}", 16);
+    g_assert_cmpuint(rig_ring(&rig, longest, STUBDOMAIN_REQUEST_MAX), ==,
+                     STUBDOMAIN_RESULT_OK);
+    rig_stop(&rig);
+}
+
+#define FLOW "'flow': {'peer': {'host': '10.0.0.1', 'port': 80}}"
+
+static const struct {
+    const char *name;
+    const char *request;
+    uint32_t result;
+    const char *place; /* in the error text */
+} bad_requests[] = {
+    /* not JSON, or not an object */
+    { "blank", "   ", STUBDOMAIN_RESULT_SYNTAX, "empty" },
+    { "words", "suspend me", STUBDOMAIN_RESULT_SYNTAX, "JSON" },
+    { "unfinished", "{'op': 'status'", STUBDOMAIN_RESULT_SYNTAX, "JSON" },
+    { "trailing", "{'op': 'status'} x", STUBDOMAIN_RESULT_SYNTAX, "JSON" },
+    { "two", "{'op': 'status'}{'op': 'status'}", STUBDOMAIN_RESULT_SYNTAX,
+      "JSON" },
+    { "control", "{'op': '\x01'}", STUBDOMAIN_RESULT_SYNTAX, "JSON" },
+    { "utf-8", "{'op': '\xff\xfe'}", STUBDOMAIN_RESULT_SYNTAX, "JSON" },
+    { "interpolation", "{'op': %s}", STUBDOMAIN_RESULT_SYNTAX, "JSON" },
+    { "escape", "{'op': '\\ud800'}", STUBDOMAIN_RESULT_SYNTAX, "JSON" },
+    { "array", "[{'op': 'status'}]", STUBDOMAIN_RESULT_SYNTAX, "object" },
+    { "string", "'status'", STUBDOMAIN_RESULT_SYNTAX, "object" },
+    { "null", "null", STUBDOMAIN_RESULT_SYNTAX, "object" },
+    { "number", "1e999", STUBDOMAIN_RESULT_SYNTAX, "object" },
+
+    /* not of the schema */
+    { "no-op", "{}", STUBDOMAIN_RESULT_SYNTAX, "op" },
+    { "unknown-op", "{'op': 'fly'}", STUBDOMAIN_RESULT_SYNTAX, "op" },
+    { "mistyped-op", "{'op': 1}", STUBDOMAIN_RESULT_SYNTAX, "op" },
+    { "member-of-other-op", "{'op': 'status', 'stub': 1}",
+      STUBDOMAIN_RESULT_SYNTAX, "stub" },
+    { "wait-alone", "{'op': 'wait'}", STUBDOMAIN_RESULT_SYNTAX, "flow" },
+    { "flow-mistyped", "{'op': 'wait', 'flow': 1}", STUBDOMAIN_RESULT_SYNTAX,
+      "flow" },
+    { "no-peer", "{'op': 'wait', 'flow': {}}", STUBDOMAIN_RESULT_SYNTAX,
+      "flow.peer" },
+    { "no-port", "{'op': 'wait', 'flow': {'peer': {'host': '10.0.0.1'}}}",
+      STUBDOMAIN_RESULT_SYNTAX, "flow.peer.port" },
+    { "port-65536",
+      "{'op': 'wait', 'flow': {'peer': {'host': '10.0.0.1', 'port': 65536}}}",
+      STUBDOMAIN_RESULT_SYNTAX, "flow.peer.port" },
+    { "port-negative",
+      "{'op': 'wait', 'flow': {'peer': {'host': '10.0.0.1', 'port': -1}}}",
+      STUBDOMAIN_RESULT_SYNTAX, "flow.peer.port" },
+    { "port-text",
+      "{'op': 'wait', 'flow': {'peer': {'host': '10.0.0.1', 'port': '80'}}}",
+      STUBDOMAIN_RESULT_SYNTAX, "flow.peer.port" },
+    { "host-number",
+      "{'op': 'wait', 'flow': {'peer': {'host': 10, 'port': 80}}}",
+      STUBDOMAIN_RESULT_SYNTAX, "flow.peer.host" },
+    { "protocol",
+      "{'op': 'wait', 'flow': {'protocol': 'udp',"
+      " 'peer': {'host': '10.0.0.1', 'port': 80}}}",
+      STUBDOMAIN_RESULT_SYNTAX, "flow.protocol" },
+    { "unknown-member", "{'op': 'wait', 'urgent': true, " FLOW "}",
+      STUBDOMAIN_RESULT_SYNTAX, "urgent" },
+    { "unknown-plan-member", "{'op': 'wait', 'plan': {'lines': 1}, " FLOW "}",
+      STUBDOMAIN_RESULT_SYNTAX, "plan.lines" },
+    { "timeout-negative", "{'op': 'wait', 'timeout': -1, " FLOW "}",
+      STUBDOMAIN_RESULT_SYNTAX, "timeout" },
+    { "timeout-4294967296", "{'op': 'wait', 'timeout': 4294967296, " FLOW "}",
+      STUBDOMAIN_RESULT_SYNTAX, "timeout" },
+    { "received-fraction", "{'op': 'wait', 'received': 1.5, " FLOW "}",
+      STUBDOMAIN_RESULT_SYNTAX, "received" },
+    { "suspend-text", "{'op': 'wait', 'suspend': 'no', " FLOW "}",
+      STUBDOMAIN_RESULT_SYNTAX, "suspend" },
+    { "bytes-negative", "{'op': 'wait', 'plan': {'bytes': -5}, " FLOW "}",
+      STUBDOMAIN_RESULT_SYNTAX, "plan.bytes" },
+    { "cancel-alone", "{'op': 'cancel'}", STUBDOMAIN_RESULT_SYNTAX, "stub" },
+    { "cancel-4294967296", "{'op': 'cancel', 'stub': 4294967296}",
+      STUBDOMAIN_RESULT_SYNTAX, "stub" },
+
+    /* understood, but refused */
+    { "peer-name",
+      "{'op': 'wait', 'flow': {'peer': {'host': 'example.org', 'port': 80}}}",
+      STUBDOMAIN_RESULT_REFUSED, "flow.peer.host" },
+    { "peer-empty",
+      "{'op': 'wait', 'flow': {'peer': {'host': '', 'port': 80}}}",
+      STUBDOMAIN_RESULT_REFUSED, "flow.peer.host" },
+    { "peer-short",
+      "{'op': 'wait', 'flow': {'peer': {'host': '10.1', 'port': 80}}}",
+      STUBDOMAIN_RESULT_REFUSED, "flow.peer.host" },
+    { "peer-scope",
+      "{'op': 'wait', 'flow': {'peer': {'host': 'fe80::1%eth0', 'port': 80}}}",
+      STUBDOMAIN_RESULT_REFUSED, "flow.peer.host" },
+    { "peer-port-0",
+      "{'op': 'wait', 'flow': {'peer': {'host': '10.0.0.1', 'port': 0}}}",
+      STUBDOMAIN_RESULT_REFUSED, "flow.peer.port" },
+    { "guest-port-0",
+      "{'op': 'wait', 'flow': {'guest': {'host': '10.0.0.2', 'port': 0},"
+      " 'peer': {'host': '10.0.0.1', 'port': 80}}}",
+      STUBDOMAIN_RESULT_REFUSED, "flow.guest.port" },
+    { "guest-name",
+      "{'op': 'wait', 'flow': {'guest': {'host': 'me', 'port': 1},"
+      " 'peer': {'host': '10.0.0.1', 'port': 80}}}",
+      STUBDOMAIN_RESULT_REFUSED, "flow.guest.host" },
+    { "two-families",
+      "{'op': 'wait', 'flow': {'guest': {'host': '::1', 'port': 1},"
+      " 'peer': {'host': '10.0.0.1', 'port': 80}}}",
+      STUBDOMAIN_RESULT_REFUSED, "flow.guest.host" },
+    { "bytes-0", "{'op': 'wait', 'plan': {'bytes': 0}, " FLOW "}",
+      STUBDOMAIN_RESULT_REFUSED, "plan.bytes" },
+    { "unknown-flow", "{'op': 'wait', " FLOW "}",
+      STUBDOMAIN_RESULT_REFUSED, "flow" },
+    { "unknown-flow-ipv6",
+      "{'op': 'wait', 'flow': {'peer': {'host': 'fe80::1', 'port': 80}}}",
+      STUBDOMAIN_RESULT_REFUSED, "flow" },
+    { "unknown-stub", "{'op': 'cancel', 'stub': 4294967295}",
+      STUBDOMAIN_RESULT_REFUSED, "stub" },
+    { "stub-0", "{'op': 'cancel', 'stub': 0}",
+      STUBDOMAIN_RESULT_REFUSED, "stub" },
+};
+
+static void test_bad_requests(void)
+{
+    Rig rig = { };
+
+    rig_start(&rig, "q35 " RIG_DEVICE);
+    for (size_t i = 0; i < ARRAY_SIZE(bad_requests); i++) {
+        g_test_message("%s", bad_requests[i].name);
+        rig_assert_refused(&rig, bad_requests[i].request,
+                           bad_requests[i].result, bad_requests[i].place);
+        rig_assert_alive(&rig);
+    }
+    rig_stop(&rig);
+}
+
+static void test_embedded_zero(void)
+{
+    static const char request[] = "{'op': 'status'\0}";
+    g_autofree char *text = NULL;
+    Rig rig = { };
+
+    rig_start(&rig, "q35 " RIG_DEVICE);
+    g_assert_cmpuint(rig_ring(&rig, request, sizeof(request) - 1), ==,
+                     STUBDOMAIN_RESULT_SYNTAX);
+    text = rig_response(&rig);
+    g_assert_nonnull(strstr(text, "byte 15"));
+    /* Neither does one behind the request matter, nor does what follows it. */
+    g_assert_cmpuint(rig_ring(&rig, "{'op': 'status'}\0garbage", 16), ==,
+                     STUBDOMAIN_RESULT_OK);
+    rig_stop(&rig);
+}
+
+/* As much nesting as the mailbox holds. */
+static void test_deep_nesting(void)
+{
+    static const char *const openings[] = { "[", "{'a':", "[{'op':" };
+    Rig rig = { };
+
+    rig_start(&rig, "q35 " RIG_DEVICE);
+    for (size_t i = 0; i < ARRAY_SIZE(openings); i++) {
+        g_autoptr(GString) request = g_string_new("{'op': ");
+
+        while (request->len + strlen(openings[i]) <= STUBDOMAIN_REQUEST_MAX) {
+            g_string_append(request, openings[i]);
+        }
+        rig_assert_refused(&rig, request->str, STUBDOMAIN_RESULT_SYNTAX,
+                           "JSON");
+        rig_assert_alive(&rig);
+    }
+    rig_stop(&rig);
+}
+
+/* An error text that repeats the request, and so would not fit. */
+static void test_long_error(void)
+{
+    g_autoptr(GString) request = g_string_new("{'op': '");
+    g_autofree char *text = NULL;
+    Rig rig = { };
+
+    while (request->len < STUBDOMAIN_REQUEST_MAX - 2) {
+        g_string_append_c(request, 'x');
+    }
+    g_string_append(request, "'}");
+    rig_start(&rig, "q35 " RIG_DEVICE);
+    g_assert_cmpuint(rig_ring(&rig, request->str, request->len), ==,
+                     STUBDOMAIN_RESULT_SYNTAX);
+    text = rig_response(&rig);
+    g_assert_cmpuint(strlen(text), ==, STUBDOMAIN_RESPONSE_MAX);
+    g_assert_nonnull(strstr(text, "op"));
+    rig_assert_alive(&rig);
+    rig_stop(&rig);
+}
+
+static void test_agent(void)
+{
+    static const struct {
+        const char *request;
+        bool agent;
+    } steps[] = {
+        { "{'op': 'hello'}", true },
+        { "{'op': 'hello'}", true },
+        { "{'op': 'bye'}", false },
+        { "{'op': 'bye'}", false },
+        { "{'op': 'ready'}", false },
+        { "{\"op\": \"hello\"}", true },
+    };
+    Rig rig = { };
+
+    rig_start(&rig, "q35 " RIG_DEVICE);
+    for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+        QDict *response = rig_ask(&rig, steps[i].request);
+        QDict *info = rig_query(&rig);
+
+        g_assert_cmpuint(qdict_size(response), ==, 0);
+        g_assert_cmpint(qdict_get_bool(info, "agent"), ==, steps[i].agent);
+        qobject_unref(info);
+        qobject_unref(response);
+    }
+    rig_stop(&rig);
+}
+
+static void test_empty_answers(void)
+{
+    Rig rig = { };
+    QDict *response;
+
+    rig_start(&rig, "q35 " RIG_DEVICE);
+    response = rig_ask(&rig, "{'op': 'status'}");
+    g_assert_true(qlist_empty(qdict_get_qlist(response, "stubs")));
+    g_assert_cmpint(qdict_get_int(response, "suspends"), ==, 0);
+    g_assert_cmpint(qdict_get_int(response, "restores"), ==, 0);
+    g_assert_cmpuint(qdict_size(response), ==, 3);
+    qobject_unref(response);
+
+    response = rig_ask(&rig, "{'op': 'results'}");
+    g_assert_true(qlist_empty(qdict_get_qlist(response, "ended")));
+    g_assert_cmpuint(qdict_size(response), ==, 1);
+    qobject_unref(response);
+    rig_stop(&rig);
+}
+
+void add_mailbox_tests(void)
+{
+    qtest_add_func("stubdomain/mailbox/length", test_length);
+    qtest_add_func("stubdomain/mailbox/bad-requests", test_bad_requests);
+    qtest_add_func("stubdomain/mailbox/embedded-zero", test_embedded_zero);
+    qtest_add_func("stubdomain/mailbox/deep-nesting", test_deep_nesting);
+    qtest_add_func("stubdomain/mailbox/long-error", test_long_error);
+    qtest_add_func("stubdomain/mailbox/agent", test_agent);
+    qtest_add_func("stubdomain/mailbox/empty-answers", test_empty_answers);
+}
