@@ -12,6 +12,8 @@
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 #include "qemu/error-report.h"
+#include "qemu/lockable.h"
+#include "qemu/memalign.h"
 #include "system/runstate.h"
 
 /* For device state, bitmaps and what the file system itself needs. */

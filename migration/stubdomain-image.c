@@ -10,6 +10,7 @@
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 #include "qemu/error-report.h"
+#include "qemu/memalign.h"
 #include "qemu/uuid.h"
 #include "system/system.h"
 

@@ -58,7 +58,7 @@ StubdomainInfoList *qmp_query_stubdomain(Error **errp)
 
 StubdomainStubInfoList *qmp_query_stubdomain_stubs(Error **errp)
 {
-    StubdomainPCI *dev = stubdomain_find(errp);
+    StubdomainPCI *dev = stubdomain_find(NULL);
 
     return dev ? stubdomain_stubs_to_qapi(dev, SIZE_MAX) : NULL;
 }

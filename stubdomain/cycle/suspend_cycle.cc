@@ -8,9 +8,7 @@
 namespace stubdomain {
 
 void SuspendCycle::Begin() {
-  if (!running()) return;
-  state_ = SD_SUSPENDING;
-  stopped_ = requested_ = given_ = false;
+  if (running()) state_ = SD_SUSPENDING;
 }
 
 bool SuspendCycle::OnStopped() {
@@ -26,7 +24,7 @@ void SuspendCycle::OnSuspended() {
 void SuspendCycle::OnSuspendFailed(Time now) {
   if (state_ != SD_SUSPENDING) return;
   if (!stopped_) {
-    state_ = SD_RUNNING;
+    Finish();
     return;
   }
   RequestRestore(SD_REASON_HOST, now);
@@ -36,9 +34,13 @@ void SuspendCycle::OnSuspendFailed(Time now) {
 bool SuspendCycle::OnRunning(Time now) {
   const bool was_stopped = stopped_;
   if (was_stopped) RequestRestore(SD_REASON_HOST, now);
+  Finish();
+  return was_stopped;
+}
+
+void SuspendCycle::Finish() {
   state_ = SD_RUNNING;
   stopped_ = requested_ = given_ = false;
-  return was_stopped;
 }
 
 void SuspendCycle::RequestRestore(sd_reason reason, Time now) {

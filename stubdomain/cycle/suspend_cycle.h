@@ -36,6 +36,7 @@ class SuspendCycle {
 
   // The first request counts.
   void RequestRestore(sd_reason reason, Time now);
+  bool restore_requested() const { return requested_; }
   bool restore_due() const { return requested_ && stopped_ && !given_; }
   // `restore_due()` holds.
   sd_reason TakeRestore();
@@ -48,6 +49,8 @@ class SuspendCycle {
   bool Load(Reader& reader, Time now);
 
  private:
+  void Finish();
+
   sd_state state_ = SD_RUNNING;
   bool stopped_ = false;
   bool requested_ = false;

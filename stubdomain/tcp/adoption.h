@@ -49,7 +49,7 @@ class Adoption {
   // 5961, 7).
   static constexpr int kMaxChallenges = 10;
 
-  // `connection` is established. All three outlive this.
+  // `connection` is established and not closed. All three outlive this.
   Adoption(Connection* connection, const FlowConfig* config,
            BufferBudget* budget, Time now);
 
@@ -79,29 +79,35 @@ class Adoption {
 
   void Save(Writer& writer) const;
   // Of one that was just made. False: malformed; of no use then.
-  bool Load(Reader& reader);
+  bool Load(Reader& reader, Time now);
 
  private:
-  // Towards the peer.
+  // Towards the peer. `edge`: the end of the window to announce.
   Seq DesiredEdge() const;
   void OfferWindow();
-  bool TakeAck(const TcpSegment& segment);
+  void NotePeer();
   void Challenge(Time now);
-  void SendAck(Time now, Output& output);
-  void SendKeepalive(Time now, Output& output);
-  void Forward(const Packet& packet, Time now, Output& output);
+  TcpFields FieldsForPeer(Seq seq, Seq edge) const;
+  void SendToPeer(const TcpFields& fields, Output& output);
+  void SendAck(Output& output);
+  void SendKeepalive(Output& output);
+  void Forward(const Packet& packet, Output& output);
   void TouchPeer(Time now);
 
   // Towards the guest.
+  void TakeAck(const TcpSegment& segment, Time now);
   Sender::Supply SupplyFor(const Output& output) const;
   void Replay(Time now, Output& output);
   void SendPiece(SeqRange piece, const Sender::Supply& supply, Output& output);
   void SendToGuest(Seq seq, uint8_t flags, const SackBlocks& sack,
                    Output& output);
   TcpFields FieldsForGuest(Seq seq, uint8_t flags) const;
+  // A sequence number that the guest accepts and that brings nothing.
+  Seq IdleSeqForGuest() const;
 
-  // After each event.
+  // Sends what an event made due.
   void Settle(Time now, Output& output);
+  bool guest_runs() const { return guest_ != Guest::kStopped; }
 
   Connection* const connection_;
   const FlowConfig* const config_;
@@ -110,10 +116,10 @@ class Adoption {
   bool guest_due_ = false;  // the guest is owed an acknowledgement
   Receiver receiver_;
   Sender sender_;
-  const uint32_t first_window_;  // what the guest had promised
+  uint32_t first_window_;  // what the guest had promised
   RateLimit challenges_{kMaxChallenges};
   Time keepalive_ = kNever;
-  Time settled_ = kNever;  // when the peer counts as silent
+  Time settled_;  // when the peer counts as silent
 };
 
 }  // namespace stubdomain

@@ -102,18 +102,25 @@ struct Connection {
   // Notes a segment that passes from `from` to the other side. What cannot
   // belong to the connection as it is known is not noted.
   void Observe(Side from, const Packet& packet, const TcpSegment& segment);
-  // The parts of Observe() that also concern a segment which the stub takes.
+
+  // The parts of Observe(), for segments that the stub takes.
+
+  // It lies where `from` may send, or not far behind.
+  bool Plausible(Side from, const TcpSegment& segment) const;
   void NoteLink(Side from, const Link& link);
-  // `by` acknowledges up to `ack` and can take `window` (as on the wire) more.
-  // False, and nothing noted, if it was never sent or is acknowledged already.
-  bool NoteAck(Side by, Seq ack, uint16_t window);
-  // What `from` sends reaches up to `segment`'s end.
-  void NoteSent(Side from, const TcpSegment& segment);
+  // Notes what `by` acknowledges, and its window. True if either moved on.
+  bool NoteAck(Side by, const TcpSegment& segment);
+  // Notes how far `from` has sent. False, and nothing noted, if it may not.
+  bool NoteSent(Side from, const TcpSegment& segment);
+  // To be called before NoteSent().
   void NoteTimestamps(Side from, const TcpSegment& segment);
 
   void Save(Writer& writer) const;
   // False: malformed.
   bool Load(Reader& reader);
+
+ private:
+  void Restart();
 };
 
 }  // namespace stubdomain

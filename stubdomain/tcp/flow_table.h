@@ -56,7 +56,7 @@ class FlowTable {
   // `packet` has a TCP body; `from` says on which side of the stub it came.
   Result OnFrame(unsigned port, Side from, const Packet& packet, Time now,
                  Output& output);
-  void Adopt(Time now);
+  void Adopt(Time now, Output& output);
   void Release(Time now, Output& output);
   void Replay(Time now, Output& output);
   void Flush(Time now, Output& output);

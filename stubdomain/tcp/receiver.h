@@ -6,6 +6,7 @@
 #ifndef STUBDOMAIN_TCP_RECEIVER_H_
 #define STUBDOMAIN_TCP_RECEIVER_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -46,6 +47,10 @@ class Receiver {
   Seq edge() const { return edge_; }
   Seq limit() const { return limit_; }
   const Reassembler& bytes() const { return bytes_; }
+  // The FIN, once it has come, whether in order or not.
+  std::optional<Seq> fin() const { return fin_; }
+  // Behind the last thing that has come, in order or not.
+  Seq last() const { return fin_ ? *fin_ + 1 : bytes_.last(); }
 
   // -- what comes --
 
@@ -76,7 +81,7 @@ class Receiver {
 
   // Promises what lies before `edge`, or as much of it as can be reserved.
   void Promise(Seq edge);
-  // The furthest edge that Promise() could reach now.
+  // How far room could be reserved now.
   Seq Reachable() const;
   // The bytes before `to` are no longer needed, or came another way.
   void Release(Seq to);
@@ -90,6 +95,7 @@ class Receiver {
 
  private:
   void Reserve(Seq limit);
+  void DropRoom();
 
   Reassembler bytes_;
   BufferShare share_;  // reserves [bytes_.begin(), limit_)

@@ -59,14 +59,14 @@ class TcpFlow {
 
   unsigned port() const { return connection_.port; }
   const FlowId& id() const { return connection_.id; }
-  Phase phase() const { return phase_; }
+  Phase phase() const;
 
   // -- events --
 
   // A segment of this connection that `from` sends.
   Verdict OnFrame(Side from, const Packet& packet, Time now, Output& output);
   // The guest was stopped. Has no effect on a flow that is adopted already.
-  AdoptRefusal Adopt(Time now);
+  AdoptRefusal Adopt(Time now, Output& output);
   // The guest runs again. May go straight to kFollowing.
   void Release(Time now, Output& output);
   // The guest takes what was kept. May go straight to kFollowing.
@@ -127,12 +127,10 @@ class TcpFlow {
   void LeaveIfLevel(Time now, Output& output);
 
   Connection connection_;
-  Phase phase_ = Phase::kFollowing;
   bool awaited_ = false;
   const FlowConfig* config_;
   BufferBudget* budget_;
-  // What only a flow needs that is not followed.
-  std::unique_ptr<Adoption> adoption_;
+  std::unique_ptr<Adoption> adoption_;  // null while following
 };
 
 }  // namespace stubdomain

@@ -19,7 +19,8 @@ Endpoint FromC(const sd_address& address) {
   const std::span<const uint8_t> bytes(address.bytes);
   const bool mapped = std::ranges::equal(
       bytes.first(kMappedPrefix.size()), kMappedPrefix);
-  Endpoint endpoint{.port = address.port};
+  Endpoint endpoint;
+  endpoint.port = address.port;
   if (address.family == 4) {
     endpoint.address = Address::Ipv4(bytes);
   } else if (address.family == 6) {

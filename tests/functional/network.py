@@ -67,6 +67,22 @@ class TapNetwork:
             if libc.setns(namespace.fileno(), CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), "setns")
 
+    @contextlib.contextmanager
+    def loss(self, family):
+        """All TCP from the guest is lost for a while."""
+        command = "iptables" if family == 4 else "ip6tables"
+        rule = ["INPUT", "-i", TAP, "-p", "tcp", "-j", "DROP"]
+        self.run(command, "-A", *rule)
+        yield
+        self.run(command, "-D", *rule)
+
+    def received_segments(self):
+        """TCP segments that the host's kernel received in here."""
+        lines = self.run("cat", "/proc/net/snmp").splitlines()
+        names, values = (line.split() for line in lines
+                         if line.startswith("Tcp:"))
+        return int(values[names.index("InSegs")])
+
     def forget_neighbours(self):
         self.ip("neighbour", "flush", "dev", TAP)
 
@@ -99,6 +115,17 @@ class TapNetwork:
                         and icmp[4:] == payload):
                     return True
         return False
+
+
+def tap_options(network):
+    """Options of class Vm for a guest at the other end."""
+    return {
+        "netdev": f"tap,id=net0,ifname={TAP},script=no,downscript=no,"
+                  "vnet_hdr=on",
+        "append": f"sd.ip={GUEST[4]}/{PREFIXES[4]} sd.gw={HOST[4]} "
+                  f"sd.ip6={GUEST[6]}/{PREFIXES[6]} sd.gw6={HOST[6]}",
+        "wrapper": network.wrapper,
+    }
 
 
 def internet_checksum(data):

@@ -6,11 +6,14 @@ SPDX-License-Identifier: GPL-2.0-or-later
 
 import concurrent.futures
 import contextlib
+import fcntl
 import queue
 import random
 import socket
 import struct
+import termios
 import threading
+import time
 
 TIMEOUT = 60  # for the guest's next step
 
@@ -18,6 +21,11 @@ TIMEOUT = 60  # for the guest's next step
 def noise(size, seed=1):
     """Bytes that no one could have got right by chance."""
     return random.Random(seed).randbytes(size)
+
+
+def unsent_and_unacknowledged(sock):
+    """Bytes in the socket's send queue (tcp(7): SIOCOUTQ)."""
+    return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0" * 4))[0]
 
 
 class Connection:
@@ -30,13 +38,19 @@ class Connection:
 
     def read_request(self):
         """The next HTTP request's head, as text."""
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
+        return self._read_until(b"\r\n\r\n")
+
+    def read_line(self):
+        return self._read_until(b"\n").rstrip("\n")
+
+    def _read_until(self, end):
+        data = b""
+        while not data.endswith(end):
             piece = self.socket.recv(1)
             if not piece:
-                raise EOFError(f"the guest closed after {head!r}")
-            head += piece
-        return head.decode()
+                raise EOFError(f"the guest closed after {data!r}")
+            data += piece
+        return data.decode()
 
     def send(self, data):
         self.socket.sendall(data)
@@ -57,6 +71,14 @@ class Connection:
             data += piece
         return data
 
+    def probe_every_second(self, probes):
+        """TCP keep-alives, and how many may remain without an answer."""
+        for option, value in ((socket.TCP_KEEPIDLE, 1),
+                              (socket.TCP_KEEPINTVL, 1),
+                              (socket.TCP_KEEPCNT, probes)):
+            self.socket.setsockopt(socket.IPPROTO_TCP, option, value)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
     def close(self):
         self.socket.close()
 
@@ -65,9 +87,12 @@ class Connection:
                                struct.pack("ii", 1, 0))
         self.socket.close()
 
-    def tcp_info(self):
-        """The first bytes of Linux's struct tcp_info."""
-        return self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
+    def wait_acknowledged(self):
+        """Until the other side has acknowledged all that was sent."""
+        deadline = time.monotonic() + TIMEOUT
+        while unsent_and_unacknowledged(self.socket):
+            assert time.monotonic() < deadline, "nothing is acknowledged"
+            time.sleep(0.01)
 
 
 class Peer:

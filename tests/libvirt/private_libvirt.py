@@ -4,14 +4,18 @@ Copyright (c) 2026 The Stubdomain authors
 SPDX-License-Identifier: GPL-2.0-or-later
 """
 
+import concurrent.futures
+import ctypes
+import os
 import pathlib
+import socket
 import subprocess
-import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = HERE.parent.parent / "build"
 START_TIMEOUT = 30  # seconds until libvirtd answers
+CLONE_NEWNET = 0x40000000
 
 
 class LibvirtError(Exception):
@@ -21,16 +25,16 @@ class LibvirtError(Exception):
 class PrivateLibvirt:
     """virtlogd and libvirtd, as `daemons.sh` starts them.
 
-    Inside, `build/` is seen as /run/build. What the daemons keep is in
-    `state`, on the outside and after the end as well.
+    Inside, `build/` is seen as /run/build, and DIR/lib as /var/lib. What the
+    daemons kept stays in DIR after the end.
     """
 
-    def __init__(self, state):
-        self.state = pathlib.Path(state)
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
         self._daemons = subprocess.Popen(
             ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child",
              "--mount-proc", "--propagation", "private",
-             HERE / "daemons.sh", BUILD, self.state],
+             HERE / "daemons.sh", BUILD, self.directory],
             stdin=subprocess.DEVNULL)
         try:
             self._first = self._first_process()
@@ -53,25 +57,41 @@ class PrivateLibvirt:
         return subprocess.run(self.command(*words), check=check, text=True,
                               stdin=subprocess.DEVNULL, capture_output=True)
 
+    def virsh_command(self, *words):
+        return self.command("virsh", "--connect=qemu:///system", "--quiet",
+                            *words)
+
     def virsh(self, *words):
         """What virsh says. Raises LibvirtError with its complaint."""
-        result = self.run("virsh", "--connect=qemu:///system", "--quiet",
-                          *words, check=False)
+        result = subprocess.run(self.virsh_command(*words), text=True,
+                                stdin=subprocess.DEVNULL, capture_output=True)
         if result.returncode:
             raise LibvirtError(result.stderr.strip())
         return result.stdout.strip()
 
+    def make_socket(self, *args):
+        """A socket that lives in the network inside."""
+        # The thread that enters the namespace ends with it.
+        with concurrent.futures.ThreadPoolExecutor(1) as inside:
+            inside.submit(self._enter_network).result()
+            return inside.submit(socket.socket, *args).result()
+
+    def _enter_network(self):
+        with open(f"/proc/{self._first}/ns/net") as namespace:
+            libc = ctypes.CDLL(None, use_errno=True)
+            if libc.setns(namespace.fileno(), CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
+
     def _first_process(self):
+        """The process id of daemons.sh, the first in its namespaces."""
         unshare = self._daemons.pid
         children = pathlib.Path(f"/proc/{unshare}/task/{unshare}/children")
         deadline = time.monotonic() + START_TIMEOUT
-        while time.monotonic() < deadline:
-            if self._daemons.poll() is not None:
-                break
+        while self._daemons.poll() is None and time.monotonic() < deadline:
             if pids := children.read_text().split():
                 return int(pids[0])
             time.sleep(0.01)
-        raise LibvirtError("the namespaces for libvirt could not be made")
+        raise LibvirtError("no namespaces could be made for libvirt")
 
     def _await_daemon(self):
         deadline = time.monotonic() + START_TIMEOUT
@@ -80,23 +100,8 @@ class PrivateLibvirt:
                 self.virsh("list")
                 return
             except LibvirtError as error:
-                if (time.monotonic() > deadline
-                        or self._daemons.poll() is not None):
-                    raise LibvirtError(
-                        f"libvirtd does not answer: {error}; see "
-                        f"{self.state}/log") from None
+                if (self._daemons.poll() is not None
+                        or time.monotonic() > deadline):
+                    raise LibvirtError(f"libvirtd does not answer: {error}; "
+                                       f"see {self.directory}/log") from None
                 time.sleep(0.1)
-
-
-class EventWatch:
-    """The stub domain's events of one domain, as libvirt delivers them."""
-
-    def __init__(self, libvirt, domain):
-        self._lines = []
-        self._new = threading.Condition()
-        self._virsh = subprocess.Popen(
-            libvirt.command("virsh", "--connect=qemu:///system",
-                            "qemu-monitor-event", domain, "--loop"),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()

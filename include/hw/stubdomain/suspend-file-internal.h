@@ -96,6 +96,30 @@ struct SuspendFile {
     QLIST_ENTRY(SuspendFile) next;
 };
 
+struct SuspendJob {
+    SuspendFile *file;       /* main loop only, and not after a cancel */
+    SuspendImage *image;
+    SuspendFileDone *done;
+    void *opaque;
+    bool cancelled;          /* main loop only */
+
+    sd_suspend_stream *stream;
+    struct sd_suspend_header header;
+    /* How far each block is mapped, and backed, as the job begins. */
+    uint64_t *mapped;
+    uint64_t *backed;
+
+    bool first;              /* job's thread: nothing mapped from the image */
+
+    uint64_t bytes_written;  /* atomic */
+    bool stopped;            /* atomic; set with image->lock held */
+
+    /* image->lock */
+    Error *error;
+    size_t next_block;
+    uint64_t next_offset;
+};
+
 typedef QLIST_HEAD(, SuspendFile) SuspendFileList;
 extern SuspendFileList suspend_files;
 
@@ -151,6 +175,16 @@ void suspend_mappings_orphan(SuspendImage *image);
 bool suspend_mappings_used(const SuspendImage *image);
 /* Start watching RAM blocks come and go. */
 void suspend_ram_init(void);
+
+/* -- stubdomain-devices.c -- */
+
+/* Save the state of the devices, and make the stream of @job with it. */
+bool suspend_save_devices(SuspendJob *job, Error **errp);
+
+/* -- stubdomain-pages.c -- */
+
+/* Write RAM, in this thread and helpers, until done or stopped. */
+void suspend_write_ram(SuspendJob *job);
 
 /* -- stubdomain-write.c -- */
 

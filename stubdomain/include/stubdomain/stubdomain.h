@@ -40,6 +40,9 @@ typedef struct sd_stub sd_stub;
 #define SD_FRAME_MAX (65536 + 256)
 /* No deadline. */
 #define SD_NEVER UINT64_MAX
+/* Longest time that a suspend waits for connections which nobody waits on to
+ * have nothing unacknowledged. */
+#define SD_QUIET_MS 1000
 
 /* The two ends of the guest's network, as seen from the stub domain. */
 enum sd_side { SD_GUEST, SD_PEER };

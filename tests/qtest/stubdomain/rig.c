@@ -8,6 +8,7 @@
 #include "qemu/osdep.h"
 #include <glib/gstdio.h>
 #include <sys/un.h>
+#include "qapi/error.h"
 #include "qobject/qdict.h"
 #include "qobject/qjson.h"
 #include "qobject/qlist.h"

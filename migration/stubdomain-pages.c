@@ -1,0 +1,159 @@
+/*
+ * Suspend file: the pages of guest RAM that have to be written.
+ *
+ * Copyright (c) 2026 The Stubdomain authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "hw/stubdomain/suspend-file-internal.h"
+#include "qapi/error.h"
+#include "qemu/bitmap.h"
+#include "qemu/cutils.h"
+#include "qemu/lockable.h"
+#include "qemu/rcu.h"
+
+/* Threads that write, the job's own among them. */
+#define WORKERS 2
+
+/* The next chunk to write; false: no more. */
+static bool job_next_chunk(SuspendJob *job, size_t *block, uint64_t *offset)
+{
+    SuspendImage *image = job->image;
+
+    QEMU_LOCK_GUARD(&image->lock);
+    if (job->stopped || job->next_block == image->block_count) {
+        return false;
+    }
+    *block = job->next_block;
+    *offset = job->next_offset;
+    job->next_offset += SUSPEND_CHUNK;
+    if (job->next_offset >= image->blocks[*block].length) {
+        job->next_block++;
+        job->next_offset = 0;
+    }
+    return true;
+}
+
+static enum sd_suspend_backing job_backing(const SuspendJob *job, size_t block,
+                                           uint64_t offset)
+{
+    if (!job->image->blocks[block].mapping) {
+        return SD_SUSPEND_OTHER;
+    }
+    if (offset < job->mapped[block]) {
+        return SD_SUSPEND_THIS_FILE;
+    }
+    return offset < job->backed[block] ? SD_SUSPEND_OTHER
+                                       : SD_SUSPEND_ANONYMOUS;
+}
+
+/* What is to be done about each page of a chunk. */
+static void look_at_pages(const SuspendBlock *block, uint64_t first,
+                          size_t count, uint8_t *pages)
+{
+    size_t page = qemu_real_host_page_size();
+
+    for (size_t i = 0; i < count; i++) {
+        if (pages[i] == SD_SUSPEND_CHECK) {
+            pages[i] = buffer_is_zero(block->host + (first + i) * page, page)
+                       ? SD_SUSPEND_ZERO : SD_SUSPEND_DATA;
+        }
+        if (pages[i] == SD_SUSPEND_ZERO && !test_bit(first + i,
+                                                     block->bitmap)) {
+            pages[i] = SD_SUSPEND_KEEP;
+        }
+    }
+}
+
+static bool write_run(SuspendJob *job, const SuspendBlock *block,
+                      uint64_t first, const struct sd_suspend_run *run,
+                      Error **errp)
+{
+    size_t page = qemu_real_host_page_size();
+    uint64_t start = first + run->first;
+    uint64_t offset = start * page;
+    uint64_t length = run->count * page;
+
+    if (run->kind == SD_SUSPEND_ZERO) {
+        bool punched;
+
+        if (!suspend_image_punch(job->image, block->pages + offset, length,
+                                 &punched, errp)) {
+            return false;
+        }
+        if (punched) {
+            bitmap_clear(block->bitmap, start, run->count);
+            return true;
+        }
+    }
+    /* Set first: a write that fails may have written something. */
+    bitmap_set(block->bitmap, start, run->count);
+    qatomic_add(&job->bytes_written, length);
+    return suspend_image_write(job->image, block->host + offset, length,
+                               block->pages + offset, errp);
+}
+
+static bool write_chunk(SuspendJob *job, size_t index, uint64_t offset,
+                        Error **errp)
+{
+    const SuspendBlock *block = &job->image->blocks[index];
+    enum sd_suspend_backing backing = job_backing(job, index, offset);
+    size_t page = qemu_real_host_page_size();
+    uint64_t length = MIN(SUSPEND_CHUNK, block->length - offset);
+    size_t count = length / page;
+    g_autofree uint64_t *pagemap = NULL;
+    g_autofree uint8_t *pages = g_malloc(count);
+    struct sd_suspend_run run = { .first = 0 };
+
+    if (backing != SD_SUSPEND_OTHER) {
+        pagemap = g_new(uint64_t, count);
+        if (!suspend_pagemap_read(block->host + offset, length, pagemap,
+                                  errp)) {
+            return false;
+        }
+    }
+    sd_suspend_classify(backing, pagemap, count, pages);
+    look_at_pages(block, offset / page, count, pages);
+    while (sd_suspend_next_run(pages, count, run.first + run.count, &run)) {
+        if (!write_run(job, block, offset / page, &run, errp)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void *write_chunks(void *opaque)
+{
+    SuspendJob *job = opaque;
+    uint64_t offset;
+    size_t block;
+
+    rcu_register_thread();
+    while (job_next_chunk(job, &block, &offset)) {
+        Error *error = NULL;
+
+        /* RAM that is removed meanwhile stays until the end of the chunk. */
+        RCU_READ_LOCK_GUARD();
+        if (!qatomic_read(&job->stopped) &&
+            !write_chunk(job, block, offset, &error)) {
+            suspend_job_fail(job, error);
+        }
+    }
+    rcu_unregister_thread();
+    return NULL;
+}
+
+void suspend_write_ram(SuspendJob *job)
+{
+    QemuThread helpers[WORKERS - 1];
+
+    for (int i = 0; i < WORKERS - 1; i++) {
+        qemu_thread_create(&helpers[i], "suspend-write", write_chunks, job,
+                           QEMU_THREAD_JOINABLE);
+    }
+    write_chunks(job);
+    for (int i = 0; i < WORKERS - 1; i++) {
+        qemu_thread_join(&helpers[i]);
+    }
+}

@@ -1,0 +1,205 @@
+// The C API: translates types, and lets no exception out.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "stub_domain.h"
+#include "stubdomain/stubdomain.h"
+
+struct sd_stub {
+  stubdomain::StubDomain domain;
+};
+
+namespace stubdomain {
+namespace {
+
+// The core itself throws nothing: what comes here is std::bad_alloc, and ends
+// the process.
+template <class Call>
+auto Guard(Call call) noexcept {
+  return call();
+}
+
+Side FromC(sd_side side) {
+  return side == SD_GUEST ? Side::kGuest : Side::kPeer;
+}
+
+constexpr sd_config kDefaults = {
+    .max_flows = 4096,
+    .max_stubs = 1024,
+    .flow_buffer = uint64_t{64} << 20,
+    .total_buffer = uint64_t{256} << 20,
+    .suspend_delay_ms = 100,
+    .ready_timeout_ms = 1000,
+    // NATs forget a connection after 60 s at the earliest that is common.
+    .keepalive_ms = 45000,
+    .unmatched = SD_UNMATCHED_RESTORE,
+};
+
+const char* RefusalText(sd_refusal refusal) {
+  switch (refusal) {
+    case SD_OK:
+      return "not refused";
+    case SD_REFUSED_UNKNOWN_FLOW:
+      return "no such connection is followed";
+    case SD_REFUSED_AMBIGUOUS_FLOW:
+      return "several connections match";
+    case SD_REFUSED_FLOW_NOT_ESTABLISHED:
+      return "the connection is not established";
+    case SD_REFUSED_FLOW_UNTRACKED:
+      return "the connection cannot be taken over: it was not seen from its "
+             "start, or uses an unsupported TCP option";
+    case SD_REFUSED_TOO_MANY_STUBS:
+      return "there are too many listener stubs";
+    case SD_REFUSED_UNKNOWN_STUB:
+      return "there is no such listener stub";
+    case SD_REFUSED_NOT_RUNNING:
+      return "the VM is not running";
+    case SD_REFUSED_NOT_SUSPENDED:
+      return "the VM is neither suspending nor suspended";
+    case SD_REFUSED_BAD_STATE:
+      return "the saved stub domain is malformed";
+    case SD_REFUSED_BAD_VERSION:
+      return "the saved stub domain is of another version";
+  }
+  return "refused";
+}
+
+}  // namespace
+}  // namespace stubdomain
+
+using stubdomain::FromC;
+using stubdomain::Guard;
+using stubdomain::TimeFromNs;
+
+const char *sd_refusal_text(enum sd_refusal refusal) {
+  return stubdomain::RefusalText(refusal);
+}
+
+void sd_config_init(struct sd_config *config) {
+  *config = stubdomain::kDefaults;
+}
+
+sd_stub *sd_new(const struct sd_config *config,
+                const struct sd_callbacks *callbacks, void *opaque) {
+  return Guard([&] {
+    return new sd_stub{stubdomain::StubDomain(*config, *callbacks, opaque)};
+  });
+}
+
+void sd_free(sd_stub *stub) {
+  Guard([&] { delete stub; });
+}
+
+void sd_set_config(sd_stub *stub, const struct sd_config *config) {
+  Guard([&] { stub->domain.SetConfig(*config); });
+}
+
+bool sd_pending(const sd_stub *stub) {
+  return Guard([&] { return stub->domain.pending(); });
+}
+
+void sd_dispatch(sd_stub *stub, uint64_t now) {
+  Guard([&] { stub->domain.Dispatch(TimeFromNs(now)); });
+}
+
+uint64_t sd_next_deadline(const sd_stub *stub) {
+  return Guard([&] { return stubdomain::ToNs(stub->domain.NextDeadline()); });
+}
+
+enum sd_verdict sd_on_frame(sd_stub *stub, unsigned port, enum sd_side from,
+                            const struct sd_frame *frame, uint64_t now) {
+  return Guard([&] {
+    const stubdomain::Verdict verdict = stub->domain.OnFrame(
+        port, FromC(from), {frame->data, frame->length}, frame->offload,
+        TimeFromNs(now));
+    return verdict == stubdomain::Verdict::kPass ? SD_PASS : SD_TAKEN;
+  });
+}
+
+void sd_on_writable(sd_stub *stub, unsigned port, enum sd_side side) {
+  Guard([&] { stub->domain.OnWritable(port, FromC(side)); });
+}
+
+bool sd_can_take(const sd_stub *stub, unsigned port, enum sd_side from) {
+  return Guard([&] { return stub->domain.CanTake(port, FromC(from)); });
+}
+
+void sd_on_stopped(sd_stub *stub, uint64_t now) {
+  Guard([&] { stub->domain.OnStopped(TimeFromNs(now)); });
+}
+
+void sd_on_suspended(sd_stub *stub, uint64_t now) {
+  Guard([&] { stub->domain.OnSuspended(TimeFromNs(now)); });
+}
+
+void sd_on_suspend_failed(sd_stub *stub, uint64_t now) {
+  Guard([&] { stub->domain.OnSuspendFailed(TimeFromNs(now)); });
+}
+
+void sd_on_running(sd_stub *stub, uint64_t now) {
+  Guard([&] { stub->domain.OnRunning(TimeFromNs(now)); });
+}
+
+void sd_on_reset(sd_stub *stub, uint64_t now) {
+  Guard([&] { stub->domain.OnReset(TimeFromNs(now)); });
+}
+
+enum sd_refusal sd_wait_for(sd_stub *stub, const struct sd_wait *wait,
+                            uint64_t now, uint32_t *number) {
+  return Guard(
+      [&] { return stub->domain.WaitFor(*wait, TimeFromNs(now), number); });
+}
+
+enum sd_refusal sd_cancel(sd_stub *stub, enum sd_owner owner, uint32_t number,
+                          uint64_t now) {
+  return Guard(
+      [&] { return stub->domain.Cancel(owner, number, TimeFromNs(now)); });
+}
+
+enum sd_refusal sd_suspend(sd_stub *stub, uint64_t now) {
+  return Guard([&] { return stub->domain.Suspend(TimeFromNs(now)); });
+}
+
+enum sd_refusal sd_restore(sd_stub *stub, uint64_t now) {
+  return Guard([&] { return stub->domain.Restore(TimeFromNs(now)); });
+}
+
+void sd_agent(sd_stub *stub, bool present) {
+  Guard([&] { stub->domain.SetAgent(present); });
+}
+
+void sd_ready(sd_stub *stub, uint64_t now) {
+  Guard([&] { stub->domain.OnReady(TimeFromNs(now)); });
+}
+
+void sd_get_info(const sd_stub *stub, struct sd_info *info) {
+  Guard([&] { *info = stub->domain.Info(); });
+}
+
+size_t sd_get_stubs(const sd_stub *stub, uint64_t now,
+                    struct sd_stub_info *stubs, size_t max) {
+  return Guard([&] {
+    const auto all = stub->domain.Stubs(TimeFromNs(now));
+    std::copy_n(all.begin(), std::min(max, all.size()), stubs);
+    return all.size();
+  });
+}
+
+size_t sd_save(const sd_stub *stub, uint64_t now, uint8_t *data, size_t max) {
+  return Guard([&] {
+    const auto state = stub->domain.Save(TimeFromNs(now));
+    if (state.size() <= max) std::ranges::copy(state, data);
+    return state.size();
+  });
+}
+
+enum sd_refusal sd_load(sd_stub *stub, uint64_t now, const uint8_t *data,
+                        size_t length) {
+  return Guard(
+      [&] { return stub->domain.Load({data, length}, TimeFromNs(now)); });
+}

@@ -1,0 +1,364 @@
+// The stub domain of one VM: the VM's state, requests, and effects.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "stub_domain.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "wait/flow_names.h"
+
+namespace stubdomain {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr Duration kQuiet = milliseconds(SD_QUIET_MS);
+
+FlowTableConfig TableConfig(const sd_config& config) {
+  return {
+      .max_flows = config.max_flows,
+      .flow = {.buffer = config.flow_buffer,
+               .keepalive = milliseconds(config.keepalive_ms)},
+  };
+}
+
+template <class... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+template <class... Ts>
+Overloaded(Ts...) -> Overloaded<Ts...>;
+
+}  // namespace
+
+StubDomain::Flows::Flows(const sd_config& config)
+    : budget(config.total_buffer), table(TableConfig(config), &budget) {}
+
+StubDomain::StubDomain(const sd_config& config, const sd_callbacks& callbacks,
+                       void* opaque)
+    : config_(config),
+      callbacks_(callbacks),
+      opaque_(opaque),
+      flows_(std::make_unique<Flows>(config)) {}
+
+void StubDomain::SetConfig(const sd_config& config) {
+  config_ = config;
+  flows_->budget.set_limit(config.total_buffer);
+  flows_->table.set_config(TableConfig(config));
+}
+
+Time StubDomain::Advance(Time now) {
+  now_ = std::max(now_, now);
+  return now_;
+}
+
+// -- the VM --
+
+void StubDomain::OnStopped(Time now) {
+  now = Advance(now);
+  if (!cycle_.OnStopped()) return;
+  gate_opens_ = kNever;
+  flows_->table.Adopt(now);
+  SettleAll(now);
+}
+
+void StubDomain::OnSuspended(Time now) {
+  Advance(now);
+  cycle_.OnSuspended();
+}
+
+void StubDomain::OnSuspendFailed(Time now) {
+  cycle_.OnSuspendFailed(Advance(now));
+}
+
+void StubDomain::OnRunning(Time now) {
+  now = Advance(now);
+  if (!cycle_.OnRunning(now)) return;
+  held_.PassOn(outbound_);
+  flows_->table.Release(now, outbound_);
+  if (agent_) {
+    gate_opens_ = now + milliseconds(config_.ready_timeout_ms);
+  } else {
+    OpenGate(now);
+  }
+}
+
+void StubDomain::OnReset(Time now) {
+  now = Advance(now);
+  while (!stubs_.empty()) {
+    const ListenerStub& stub = stubs_.all().begin()->second;
+    End(stub.number(), SD_RESET, stub.Info(FlowOf(stub), now).bytes);
+  }
+  flows_->table.Clear();
+  held_.Clear();
+  own_addresses_.Clear();
+  outbound_.ClearGuest();
+  agent_ = false;
+  gate_opens_ = kNever;
+  // Nothing is left that could wake it, and who resets a VM wants it to boot.
+  cycle_.RequestRestore(SD_REASON_HOST, now);
+}
+
+void StubDomain::OnReady(Time now) {
+  now = Advance(now);
+  if (gate_opens_ != kNever) OpenGate(now);
+}
+
+void StubDomain::OpenGate(Time now) {
+  gate_opens_ = kNever;
+  flows_->table.Replay(now, outbound_);
+}
+
+// -- requests --
+
+sd_refusal StubDomain::WaitFor(const sd_wait& wait, Time now,
+                               uint32_t* number) {
+  now = Advance(now);
+  if (stubs_.size() >= config_.max_stubs ||
+      notices_.size() >= kMaxPendingNotices) {
+    return SD_REFUSED_TOO_MANY_STUBS;
+  }
+  const auto [refusal, flow] = FindFlow(flows_->table, wait.flow);
+  if (refusal != SD_OK) return refusal;
+  flow->set_awaited(true);
+  ListenerStub& stub = stubs_.Add(wait, *flow, now);
+  if (wait.suspend && cycle_.running()) {
+    stub.Propose(now + milliseconds(config_.suspend_delay_ms));
+  }
+  *number = stub.number();
+  notices_.push_back(WaitLaid{stub.Info(flow, now)});
+  Settle(flow, now);
+  return SD_OK;
+}
+
+sd_refusal StubDomain::Cancel(sd_owner owner, uint32_t number, Time now) {
+  now = Advance(now);
+  const ListenerStub* stub = stubs_.Find(number);
+  if (stub == nullptr ||
+      (owner == SD_OWNER_GUEST && stub->owner() != SD_OWNER_GUEST)) {
+    return SD_REFUSED_UNKNOWN_STUB;
+  }
+  End(number, SD_CANCELLED, stub->Info(FlowOf(*stub), now).bytes);
+  return SD_OK;
+}
+
+sd_refusal StubDomain::Suspend(Time now) {
+  now = Advance(now);
+  if (!cycle_.running()) return SD_REFUSED_NOT_RUNNING;
+  if (host_proposal_ == kNever) host_proposal_ = now;
+  return SD_OK;
+}
+
+sd_refusal StubDomain::Restore(Time now) {
+  now = Advance(now);
+  if (cycle_.running() && host_proposal_ == kNever) {
+    return SD_REFUSED_NOT_SUSPENDED;
+  }
+  Wake(SD_REASON_HOST, now);
+  return SD_OK;
+}
+
+// -- waits --
+
+TcpFlow* StubDomain::FlowOf(const ListenerStub& stub) const {
+  return flows_->table.Find(stub.port(), stub.flow_id());
+}
+
+void StubDomain::Settle(const TcpFlow* only, Time now) {
+  std::vector<std::pair<uint32_t, Ending>> endings;
+  for (const auto& [number, stub] : stubs_.all()) {
+    if (only != nullptr && !stub.IsOn(*only)) continue;
+    if (const auto ending = stub.Judge(FlowOf(stub), cycle_.stopped())) {
+      endings.emplace_back(number, *ending);
+    }
+  }
+  for (const auto& [number, ending] : endings) {
+    End(number, ending.outcome, ending.bytes);
+    Wake(ending.reason, now);
+  }
+}
+
+void StubDomain::SettleAll(Time now) {
+  Settle(nullptr, now);
+  if (!cycle_.stopped()) return;
+  flows_->table.ForEach([&](const TcpFlow& flow) {
+    if (flow.full()) cycle_.RequestRestore(SD_REASON_BUFFER, now);
+  });
+}
+
+void StubDomain::EndTimedOut(Time now) {
+  while (stubs_.NextTimeout() <= now) {
+    const auto at = std::ranges::find_if(stubs_.all(), [now](const auto& entry) {
+      return entry.second.timeout() <= now;
+    });
+    const ListenerStub& stub = at->second;
+    End(stub.number(), SD_TIMED_OUT, stub.Info(FlowOf(stub), now).bytes);
+    Wake(SD_REASON_TIMEOUT, now);
+  }
+}
+
+void StubDomain::End(uint32_t number, sd_outcome outcome, uint64_t bytes) {
+  const ListenerStub* stub = stubs_.Find(number);
+  notices_.push_back(WaitEnded{{.stub = number,
+                                .owner = stub->owner(),
+                                .outcome = outcome,
+                                .bytes = bytes}});
+  TcpFlow* flow = FlowOf(*stub);
+  stubs_.Remove(number);
+  if (flow != nullptr) flow->set_awaited(stubs_.AnyOn(*flow));
+}
+
+void StubDomain::Wake(sd_reason reason, Time now) {
+  if (host_proposal_ != kNever) notices_.push_back(SuspendCancelled{reason});
+  DropSuspend();
+  cycle_.RequestRestore(reason, now);
+}
+
+// -- suspending --
+
+bool StubDomain::AwaitedFlowsQuiet() const {
+  return std::ranges::all_of(stubs_.all(), [this](const auto& entry) {
+    const TcpFlow* flow = FlowOf(entry.second);
+    return flow == nullptr || flow->quiet();
+  });
+}
+
+bool StubDomain::AllFlowsQuiet() const {
+  bool quiet = true;
+  flows_->table.ForEach([&quiet](const TcpFlow& flow) {
+    // An untracked flow is not adopted, so nothing is won by waiting for it.
+    quiet = quiet && (!flow.tracked() || flow.closed() || flow.quiet());
+  });
+  return quiet;
+}
+
+Time StubDomain::SuspendDue() const {
+  const Time stub_proposal = stubs_.NextProposal();
+  if (!cycle_.running() ||
+      (stub_proposal == kNever && host_proposal_ == kNever)) {
+    return kNever;
+  }
+  const Duration patience = AllFlowsQuiet() ? Duration(0) : kQuiet;
+  Time due = kNever;
+  if (host_proposal_ != kNever) due = host_proposal_ + patience;
+  if (stub_proposal != kNever && AwaitedFlowsQuiet()) {
+    due = std::min(due, stub_proposal + patience);
+  }
+  return due;
+}
+
+void StubDomain::DropSuspend() {
+  host_proposal_ = kNever;
+  stubs_.StopProposing();
+}
+
+// -- effects --
+
+bool StubDomain::pending() const {
+  return !notices_.empty() || cycle_.restore_due() || SuspendDue() <= now_ ||
+         outbound_.deliverable(cycle_.stopped()) ||
+         flows_->table.needs_flush() || (gate_opens_ != kNever && !agent_);
+}
+
+Time StubDomain::NextDeadline() const {
+  return std::min({stubs_.NextTimeout(), SuspendDue(), gate_opens_,
+                   flows_->table.Deadline()});
+}
+
+void StubDomain::OnTimer(Time now) {
+  EndTimedOut(now);
+  if (flows_->table.Deadline() <= now) {
+    flows_->table.OnTimer(now, outbound_);
+    SettleAll(now);
+  }
+  if (gate_opens_ <= now || (gate_opens_ != kNever && !agent_)) OpenGate(now);
+}
+
+void StubDomain::Dispatch(Time now) {
+  OnTimer(Advance(now));
+  for (int i = 0; i < kDispatchBatch && DeliverOne(); ++i) {
+  }
+}
+
+// Each effect leaves the state consistent before its callback is called, since
+// the callback may bring the next event.
+bool StubDomain::DeliverOne() {
+  if (!notices_.empty()) {
+    const Notice notice = std::move(notices_.front());
+    notices_.pop_front();
+    Deliver(notice);
+  } else if (cycle_.restore_due()) {
+    callbacks_.restore(opaque_, cycle_.TakeRestore());
+  } else if (SuspendDue() <= now_) {
+    DropSuspend();
+    cycle_.Begin();
+    callbacks_.suspend(opaque_);
+  } else if (auto item = outbound_.Next(cycle_.stopped())) {
+    DeliverFrame(std::move(*item));
+  } else if (flows_->table.needs_flush()) {
+    flows_->table.Flush(now_, outbound_);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void StubDomain::Deliver(const Notice& notice) {
+  std::visit(
+      Overloaded{
+          [this](const WaitLaid& laid) {
+            callbacks_.waiting(opaque_, &laid.info);
+          },
+          [this](const WaitEnded& ended) {
+            callbacks_.ended(opaque_, &ended.ended);
+          },
+          [this](const UnmatchedCame& came) {
+            callbacks_.unmatched(opaque_, came.description.c_str());
+          },
+          [this](const SuspendCancelled& cancelled) {
+            callbacks_.suspend_cancelled(opaque_, cancelled.reason);
+          },
+      },
+      notice);
+}
+
+void StubDomain::DeliverFrame(OutboundQueue::Item item) {
+  const sd_frame frame{
+      .data = item.frame.bytes.data(),
+      .length = item.frame.bytes.size(),
+      .offload = item.frame.offload,
+  };
+  const sd_side to = item.lane.to == Side::kGuest ? SD_GUEST : SD_PEER;
+  if (!callbacks_.send(opaque_, item.lane.port, to, &frame)) {
+    outbound_.Refused(std::move(item));
+  }
+}
+
+// -- inspection --
+
+sd_info StubDomain::Info() const {
+  const Time met = cycle_.condition_met();
+  return {
+      .state = cycle_.state(),
+      .agent = agent_,
+      .flows = static_cast<uint32_t>(flows_->table.size()),
+      .stubs = static_cast<uint32_t>(stubs_.size()),
+      .kept = flows_->table.kept(),
+      .condition_met = met == kNever ? 0 : ToNs(met),
+      .idle_flow_bytes = FlowTable::IdleFlowBytes(),
+  };
+}
+
+std::vector<sd_stub_info> StubDomain::Stubs(Time now) const {
+  std::vector<sd_stub_info> infos;
+  for (const auto& [number, stub] : stubs_.all()) {
+    infos.push_back(stub.Info(FlowOf(stub), now));
+  }
+  return infos;
+}
+
+}  // namespace stubdomain

@@ -1,0 +1,164 @@
+// The stub domain of one VM: what joins flows, waits and the VM's state.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#ifndef STUBDOMAIN_STUB_DOMAIN_H_
+#define STUBDOMAIN_STUB_DOMAIN_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "answer/own_addresses.h"
+#include "cycle/suspend_cycle.h"
+#include "effect/notice.h"
+#include "effect/outbound_queue.h"
+#include "stubdomain/stubdomain.h"
+#include "tcp/buffer_budget.h"
+#include "tcp/flow_table.h"
+#include "tcp/rate_limit.h"
+#include "unmatched/held_frames.h"
+#include "wait/listener_stubs.h"
+#include "wire/packet.h"
+#include "wire/time.h"
+
+namespace stubdomain {
+
+// Effects of one Dispatch(); what is left stays pending.
+inline constexpr int kDispatchBatch = 1024;
+// Notices that may wait for Dispatch() when a wait is laid; beyond it the wait
+// is refused.
+inline constexpr size_t kMaxPendingNotices = 1024;
+
+// The C API's object, in C++'s types: see there for the contract of each event,
+// and for what may be called when.
+//
+// Theory of operation. While the guest runs, frames pass, and the flows note
+// how far each connection is. Whatever may end a wait (a frame, a timer, a
+// stopped VM) is followed by Settle(), which judges the waits concerned. A wait
+// that ends wakes the guest: it takes back a suspend that is only proposed, or
+// has SuspendCycle request a restore. Once the vCPUs are stopped, the frames
+// from the peers are the flows', or are answered, or are held. When the VM runs
+// again, held frames go first; what the flows kept follows once the guest is
+// ready for it.
+class StubDomain {
+ public:
+  // `callbacks` is copied; all of them are set.
+  StubDomain(const sd_config& config, const sd_callbacks& callbacks,
+             void* opaque);
+
+  void SetConfig(const sd_config& config);
+
+  // -- effects --
+  bool pending() const;
+  void Dispatch(Time now);
+  Time NextDeadline() const;
+
+  // -- the network --
+  Verdict OnFrame(unsigned port, Side from, std::span<const uint8_t> bytes,
+                  const Offload& offload, Time now);
+  void OnWritable(unsigned port, Side side) { outbound_.Unblock({port, side}); }
+  bool CanTake(unsigned port, Side from) const {
+    return !outbound_.busy({port, from});
+  }
+
+  // -- the VM --
+  void OnStopped(Time now);
+  void OnSuspended(Time now);
+  void OnSuspendFailed(Time now);
+  void OnRunning(Time now);
+  void OnReset(Time now);
+
+  // -- requests --
+  sd_refusal WaitFor(const sd_wait& wait, Time now, uint32_t* number);
+  sd_refusal Cancel(sd_owner owner, uint32_t number, Time now);
+  sd_refusal Suspend(Time now);
+  sd_refusal Restore(Time now);
+  void SetAgent(bool present) { agent_ = present; }
+  void OnReady(Time now);
+
+  // -- inspection --
+  sd_info Info() const;
+  std::vector<sd_stub_info> Stubs(Time now) const;
+
+  // -- serial form --
+  std::vector<uint8_t> Save(Time now) const;
+  sd_refusal Load(std::span<const uint8_t> data, Time now);
+
+ private:
+  // The budget lies beside the table that it outlives, so that both can be
+  // replaced at once.
+  struct Flows {
+    explicit Flows(const sd_config& config);
+    BufferBudget budget;
+    FlowTable table;
+  };
+
+  // Notes the time: `now`, unless a callback's event was already later.
+  Time Advance(Time now);
+
+  // Takes up the work after everything was loaded.
+  void Resume(Time now);
+
+  // -- frames --
+  Verdict OnPassingFrame(unsigned port, Side from, const Packet& packet,
+                         Time now);
+  void OnFrameToStoppedGuest(unsigned port, const Packet& packet, Time now);
+  void OnSegmentToStoppedGuest(unsigned port, const Packet& packet, Time now);
+  void HoldUnanswerable(unsigned port, const Packet& packet, Time now);
+  void OnUnmatched(const Packet& packet, Time now);
+
+  // -- waits --
+  TcpFlow* FlowOf(const ListenerStub& stub) const;
+  // Ends the waits on `only` (null: all waits) that are over by now.
+  void Settle(const TcpFlow* only, Time now);
+  // The same for all, and for buffers that no wait is on.
+  void SettleAll(Time now);
+  void EndTimedOut(Time now);
+  void End(uint32_t number, sd_outcome outcome, uint64_t bytes);
+  // A wait ended, so the guest has something to do.
+  void Wake(sd_reason reason, Time now);
+
+  // -- suspending --
+  bool AwaitedFlowsQuiet() const;
+  bool AllFlowsQuiet() const;
+  // When the suspend that is proposed may begin, if nothing happens until
+  // then; kNever: not without an event.
+  Time SuspendDue() const;
+  void DropSuspend();
+  void OpenGate(Time now);
+
+  // -- effects --
+  void OnTimer(Time now);
+  bool DeliverOne();
+  void Deliver(const Notice& notice);
+  void DeliverFrame(OutboundQueue::Item item);
+
+  sd_config config_;
+  sd_callbacks callbacks_;
+  void* opaque_;
+
+  Time now_{};
+  SuspendCycle cycle_;
+  std::unique_ptr<Flows> flows_;
+  ListenerStubs stubs_;
+  OwnAddresses own_addresses_;
+  HeldFrames held_;
+  // When the host asked for a suspend that has not begun; kNever: it did not.
+  Time host_proposal_ = kNever;
+  bool agent_ = false;
+  // While the guest runs but is not ready for what was kept: until when it may
+  // take its time. kNever: the gate is open.
+  Time gate_opens_ = kNever;
+  RateLimit unmatched_limit_{1};
+
+  std::deque<Notice> notices_;
+  OutboundQueue outbound_;
+};
+
+}  // namespace stubdomain
+
+#endif  // STUBDOMAIN_STUB_DOMAIN_H_

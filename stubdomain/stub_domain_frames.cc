@@ -1,0 +1,111 @@
+// The stub domain of one VM: what becomes of each frame.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "answer/answer.h"
+#include "stub_domain.h"
+#include "unmatched/description.h"
+
+namespace stubdomain {
+namespace {
+
+// How far a peer is, as far as the guest would have to know.
+struct PeerProgress {
+  uint64_t bytes = 0;
+  bool closed = false;
+  bool reset = false;
+
+  static PeerProgress Of(const TcpFlow* flow) {
+    if (flow == nullptr) return {};
+    return {flow->peer_bytes(), flow->peer_closed(), flow->peer_reset()};
+  }
+  friend bool operator==(const PeerProgress&, const PeerProgress&) = default;
+};
+
+FlowId FlowToGuest(const IpHeader& ip, const TcpSegment& segment) {
+  return {.guest = {ip.destination, segment.destination_port},
+          .peer = {ip.source, segment.source_port}};
+}
+
+// Pure acknowledgements and keep-alives can wait, or are sent again.
+bool AsksSomething(const TcpSegment& segment) {
+  return segment.length() > 0 || segment.has(kRst);
+}
+
+}  // namespace
+
+Verdict StubDomain::OnFrame(unsigned port, Side from,
+                            std::span<const uint8_t> bytes,
+                            const Offload& offload, Time now) {
+  now = Advance(now);
+  Packet packet;
+  const bool malformed = Parse(bytes, offload, &packet) != Malformed::kNo;
+  const bool to_stopped_guest = cycle_.stopped() && from == Side::kPeer;
+  if (malformed) return to_stopped_guest ? Verdict::kTaken : Verdict::kPass;
+  outbound_.Observe({port, Other(from)}, offload);
+  if (!to_stopped_guest) return OnPassingFrame(port, from, packet, now);
+  OnFrameToStoppedGuest(port, packet, now);
+  return Verdict::kTaken;
+}
+
+Verdict StubDomain::OnPassingFrame(unsigned port, Side from,
+                                   const Packet& packet, Time now) {
+  if (from == Side::kGuest) own_addresses_.Learn(port, packet);
+  if (packet.tcp() == nullptr) return Verdict::kPass;
+  const auto [verdict, flow] =
+      flows_->table.OnFrame(port, from, packet, now, outbound_);
+  if (flow != nullptr && flow->awaited()) Settle(flow, now);
+  return verdict;
+}
+
+void StubDomain::OnFrameToStoppedGuest(unsigned port, const Packet& packet,
+                                       Time now) {
+  if (packet.tcp() != nullptr) {
+    OnSegmentToStoppedGuest(port, packet, now);
+  } else if (auto answer = AnswerFor(own_addresses_, port, packet)) {
+    outbound_.Emit(port, Side::kPeer, std::move(*answer));
+  } else if (std::holds_alternative<UdpDatagram>(packet.body)) {
+    HoldUnanswerable(port, packet, now);
+  }
+}
+
+void StubDomain::OnSegmentToStoppedGuest(unsigned port, const Packet& packet,
+                                         Time now) {
+  const FlowId id = FlowToGuest(*packet.ip, *packet.tcp());
+  const auto before = PeerProgress::Of(flows_->table.Find(port, id));
+  const auto [verdict, flow] =
+      flows_->table.OnFrame(port, Side::kPeer, packet, now, outbound_);
+  if (verdict == Verdict::kPass) {
+    if (AsksSomething(*packet.tcp())) HoldUnanswerable(port, packet, now);
+    return;
+  }
+  if (flow == nullptr) return;
+  const bool unmatched =
+      !flow->awaited() && PeerProgress::Of(flow) != before;
+  if (flow->awaited()) Settle(flow, now);
+  if (unmatched) OnUnmatched(packet, now);
+  if (flow->full()) cycle_.RequestRestore(SD_REASON_BUFFER, now);
+}
+
+void StubDomain::HoldUnanswerable(unsigned port, const Packet& packet,
+                                  Time now) {
+  if (!own_addresses_.IsFor(port, packet.link) || !ChecksumOk(packet)) return;
+  if (config_.unmatched == SD_UNMATCHED_RESTORE) held_.Hold(port, packet);
+  OnUnmatched(packet, now);
+}
+
+void StubDomain::OnUnmatched(const Packet& packet, Time now) {
+  // A guest that is about to run anyway is not woken by this.
+  if (config_.unmatched == SD_UNMATCHED_IGNORE || cycle_.restore_requested()) {
+    return;
+  }
+  if (unmatched_limit_.Allow(now)) {
+    notices_.push_back(UnmatchedCame{Describe(packet)});
+  }
+  if (config_.unmatched == SD_UNMATCHED_RESTORE) {
+    cycle_.RequestRestore(SD_REASON_UNMATCHED, now);
+  }
+}
+
+}  // namespace stubdomain

@@ -1,0 +1,289 @@
+// The stub in the path of a connection: what comes, and what follows from it.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "tcp/adoption.h"
+
+#include <algorithm>
+
+namespace stubdomain {
+namespace {
+
+std::optional<Seq> FinOf(const Stream& stream) {
+  if (!stream.fin_seen()) return std::nullopt;
+  return stream.fin_seq();
+}
+
+}  // namespace
+
+Adoption::Adoption(Connection* connection, const FlowConfig* config,
+                   BufferBudget* budget, Time now)
+    : connection_(connection),
+      config_(config),
+      receiver_(connection->peer.acked_seq(), connection->peer.edge,
+                FinOf(connection->peer), connection->window_shift(Side::kGuest),
+                connection->peer.last.value, budget, now),
+      sender_(connection->peer.acked_seq(), connection->peer.next),
+      first_window_(
+          Distance(connection->peer.acked_seq(), connection->peer.edge)),
+      settled_(now) {
+  TouchPeer(now);
+}
+
+void Adoption::SetGuest(Guest guest, Time now, Output& output) {
+  guest_ = guest;
+  sender_.Restart();
+  OfferWindow();
+  Settle(now, output);
+}
+
+// RFC 9293, 3.10.7.4, with the blind-attack checks of RFC 5961 and the
+// timestamp check of RFC 7323.
+void Adoption::OnPeer(const Packet& packet, const TcpSegment& segment, Time now,
+                      Output& output) {
+  if (reset_ || !ChecksumOk(packet)) return;
+  const bool rst = segment.has(kRst);
+  if (segment.has(kSyn) && !rst) {
+    Challenge(now);
+  } else if (!rst && connection_->timestamps() &&
+             receiver_.Outdated(segment, now)) {
+    Challenge(now);
+  } else if (!receiver_.Acceptable(segment)) {
+    if (!rst) Challenge(now);
+  } else if (rst) {
+    reset_ = segment.seq == receiver_.next();
+    if (!reset_) Challenge(now);
+  } else if (!segment.has(kAck)) {
+    return;
+  } else if (segment.ack > connection_->guest.next) {
+    Challenge(now);
+  } else {
+    connection_->NoteLink(Side::kPeer, packet.link);
+    connection_->NoteTimestamps(Side::kPeer, segment);
+    const Stream& guest = connection_->guest;
+    const bool news = connection_->NoteAck(Side::kPeer, segment);
+    guest_due_ |= news;
+    // The guest needs these to see a loss at once.
+    const bool duplicate = !news && segment.length() == 0 &&
+                           segment.ack == guest.acked_seq() &&
+                           guest.next > guest.acked_seq();
+    if (duplicate && guest_runs()) {
+      SendToGuest(IdleSeqForGuest(), kAck, segment.options.sack, output);
+    }
+    receiver_.Take(segment, connection_->guest.mss, now);
+    if (segment.length() > 0) settled_ = now + kSettle;
+    NotePeer();
+    TouchPeer(now);
+  }
+  OfferWindow();
+  Settle(now, output);
+}
+
+// What the guest has sent before it was stopped may still come while it is.
+void Adoption::OnGuest(const Packet& packet, const TcpSegment& segment,
+                       Time now, Output& output) {
+  if (!ChecksumOk(packet) || segment.has(kSyn)) return;
+  const Stream& guest = connection_->guest;
+  if (!connection_->Plausible(Side::kGuest, segment)) {
+    guest_due_ = true;
+    Settle(now, output);
+    return;
+  }
+  connection_->NoteLink(Side::kGuest, packet.link);
+  connection_->NoteTimestamps(Side::kGuest, segment);
+  if (segment.has(kRst)) {
+    if (!reset_) Forward(packet, output);
+    connection_->guest_reset = true;
+    return;
+  }
+  if (!segment.has(kAck)) return;
+  TakeAck(segment, now);
+  if (segment.length() == 0) {
+    // Not where new data would go on: it asks whether the peer is there, and
+    // with a closed window, whether it still is.
+    if (segment.seq != guest.next) {
+      guest_due_ = true;
+      if (!reset_ && guest.edge == guest.acked_seq()) Forward(packet, output);
+    }
+  } else if (reset_ || segment.end() <= guest.acked_seq() ||
+             !connection_->NoteSent(Side::kGuest, segment)) {
+    guest_due_ = !reset_;
+  } else {
+    Forward(packet, output);
+    TouchPeer(now);
+  }
+  OfferWindow();
+  Settle(now, output);
+}
+
+// What the guest acknowledges of the peer's bytes.
+void Adoption::TakeAck(const TcpSegment& segment, Time now) {
+  if (segment.ack > sender_.highest()) {
+    guest_due_ = true;
+    return;
+  }
+  const bool news = connection_->NoteAck(Side::kGuest, segment);
+  if (segment.ack > sender_.acked()) {
+    sender_.OnAck(segment.ack, now);
+    receiver_.Release(segment.ack);
+    NotePeer();
+  } else if (!news && segment.length() == 0 &&
+             segment.ack == sender_.acked() && sender_.in_flight()) {
+    sender_.OnDuplicateAck();
+  }
+}
+
+void Adoption::Flush(Time now, Output& output) {
+  if (needs_flush()) SendAck(output);
+  Settle(now, output);
+}
+
+Time Adoption::Deadline() const {
+  if (reset_) return guest_ == Guest::kReady ? sender_.Deadline() : kNever;
+  Time deadline = keepalive_;
+  if (guest_ == Guest::kReady) deadline = std::min(deadline, sender_.Deadline());
+  if (guest_runs() && level()) deadline = std::min(deadline, settled_);
+  return deadline;
+}
+
+void Adoption::OnTimer(Time now, Output& output) {
+  if (!reset_ && now >= keepalive_) {
+    SendKeepalive(output);
+    TouchPeer(now);
+  }
+  if (guest_ == Guest::kReady && now >= sender_.Deadline()) {
+    const auto supply = SupplyFor(output);
+    if (sender_.OnTimer(supply.segment, now) == Sender::Expired::kProbe) {
+      SendToGuest(connection_->peer.acked_seq() - 1, kAck, {}, output);
+    }
+  }
+  Settle(now, output);
+}
+
+bool Adoption::level() const {
+  return !reset_ && receiver_.bytes().empty() &&
+         sender_.acked() == receiver_.next();
+}
+
+uint64_t Adoption::kept() const {
+  return uint64_t{receiver_.bytes().ready()} + receiver_.bytes().early();
+}
+
+bool Adoption::full() const {
+  if (receiver_.fin_received() || reset_) return false;
+  const auto buffer =
+      static_cast<uint32_t>(std::min(config_->buffer, kMaxFlowBuffer));
+  const Seq end =
+      Earlier(receiver_.bytes().begin() + buffer, receiver_.Reachable());
+  return Distance(receiver_.next(), Later(end, receiver_.limit())) <
+         connection_->guest.mss;
+}
+
+bool Adoption::MayLeave(Time now) const {
+  return guest_runs() && level() &&
+         (connection_->peer.edge >= receiver_.edge() ||
+          receiver_.fin_received() || now >= settled_);
+}
+
+// How far the peer should be allowed to send. While the guest is away, more and
+// more the faster it sends; then no further than the guest itself allows, so
+// that the two become level.
+Seq Adoption::DesiredEdge() const {
+  const Seq next = receiver_.next();
+  const auto buffer =
+      static_cast<uint32_t>(std::min(config_->buffer, kMaxFlowBuffer));
+  const uint32_t widest =
+      std::min(Distance(next, receiver_.bytes().begin() + buffer),
+               uint32_t{65535} << connection_->window_shift(Side::kGuest));
+  if (guest_ == Guest::kReady) {
+    const uint32_t window = Distance(next, connection_->peer.edge);
+    return Later(receiver_.edge(), next + std::min(window, widest));
+  }
+  const uint32_t window = std::min(
+      widest, std::max(first_window_, kMinWindow) + receiver_.bytes().ready());
+  // A window that is still wide is left as the guest has promised it, so that a
+  // short reply leaves nothing to be caught up with.
+  if (Distance(next, receiver_.edge()) >= window / 2) return receiver_.edge();
+  return Later(receiver_.edge(), next + window);
+}
+
+// Asks for an acknowledgement if it would tell the peer of enough room (RFC
+// 9293, 3.8.6.2.2).
+void Adoption::OfferWindow() {
+  if (reset_ || receiver_.fin_received()) return;
+  const uint32_t enough = 2 * uint32_t{connection_->guest.mss};
+  const Seq edge = Earlier(DesiredEdge(), receiver_.Reachable());
+  const uint32_t gain = Distance(receiver_.edge(), edge);
+  const uint32_t left = Distance(receiver_.next(), receiver_.edge());
+  const uint32_t half =
+      std::max(Distance(receiver_.next(), connection_->peer.edge) / 2, 1u);
+  if (guest_ == Guest::kReady ? gain >= std::min(enough, half)
+                              : gain >= enough && left < enough) {
+    receiver_.Demand(Receiver::Due::kLater);
+  }
+}
+
+// Keeps what is known of the peer's stream in step with what was taken of it.
+void Adoption::NotePeer() {
+  Stream& peer = connection_->peer;
+  if (receiver_.fin()) peer.fin = peer.PositionOf(*receiver_.fin());
+  peer.next = Later(peer.next, receiver_.last());
+  peer.seen = std::max(peer.seen, peer.PositionOf(receiver_.next()));
+}
+
+// Demands an answer to a segment that does not fit, within limits: two sides
+// that disagree would otherwise answer each other forever.
+void Adoption::Challenge(Time now) {
+  if (challenges_.Allow(now)) receiver_.Demand(Receiver::Due::kNow);
+}
+
+void Adoption::TouchPeer(Time now) {
+  keepalive_ =
+      config_->keepalive > Duration::zero() ? now + config_->keepalive : kNever;
+}
+
+void Adoption::Settle(Time now, Output& output) {
+  if (!reset_ && receiver_.due() == Receiver::Due::kNow) SendAck(output);
+  if (guest_ == Guest::kReady) Replay(now, output);
+  if (guest_due_ && guest_runs()) {
+    SendToGuest(IdleSeqForGuest(), kAck, {}, output);
+  }
+}
+
+void Adoption::Save(Writer& writer) const {
+  writer.U8(static_cast<uint8_t>(guest_));
+  writer.Bool(reset_);
+  writer.Bool(guest_due_);
+  writer.U32(first_window_);
+  writer.Put(sender_.highest());
+  receiver_.Save(writer);
+}
+
+bool Adoption::Load(Reader& reader, Time now) {
+  const uint8_t guest = reader.U8();
+  if (guest > static_cast<uint8_t>(Guest::kReady)) return reader.Fail();
+  guest_ = static_cast<Guest>(guest);
+  reset_ = reader.Bool();
+  guest_due_ = reader.Bool();
+  first_window_ = reader.U32();
+  const Seq highest = reader.GetSeq();
+  const Stream& peer = connection_->peer;
+  if (first_window_ > kMaxFlowBuffer || highest < peer.acked_seq() ||
+      highest > peer.next) {
+    return reader.Fail();
+  }
+  sender_ = Sender(peer.acked_seq(), highest);
+  const auto bound = static_cast<uint32_t>(kMaxFlowBuffer);
+  if (!receiver_.Load(reader, peer.acked_seq() + bound)) return false;
+  // The bytes must agree with what is known of the stream.
+  if (receiver_.last() > peer.next ||
+      peer.PositionOf(receiver_.next()) > peer.seen) {
+    return reader.Fail();
+  }
+  settled_ = now + kSettle;
+  TouchPeer(now);
+  return true;
+}
+
+}  // namespace stubdomain

@@ -1,0 +1,248 @@
+// What is known of a connection from watching it.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "tcp/connection.h"
+
+namespace stubdomain {
+namespace {
+
+// Small enough to be told from what lies ahead, large enough for whatever is
+// still under way of what was acknowledged.
+constexpr int32_t kMaxBehind = 1 << 20;
+// A sender may look one byte beyond a closed window (RFC 9293, 3.8.6.1).
+constexpr int32_t kProbe = 1;
+constexpr uint16_t kMinMss = 64;
+// The widest window there is, 65535 << 14, and a FIN.
+constexpr int32_t kMaxAhead = (1 << 30) + 1;
+
+void NoteSyn(const TcpSegment& segment, Stream* stream) {
+  const TcpOptions& options = segment.options;
+  *stream = Stream{};
+  stream->syn_seen = true;
+  stream->timestamps = options.timestamps.has_value();
+  stream->sack_permitted = options.sack_permitted;
+  stream->scaled = options.window_shift.has_value();
+  stream->multipath = options.multipath;
+  stream->authenticated = options.authenticated;
+  stream->window_shift = options.window_shift.value_or(0);
+  stream->mss = std::max(options.mss.value_or(stream->mss), kMinMss);
+  stream->last = options.timestamps.value_or(Timestamps{});
+  stream->isn = segment.seq;
+  stream->next = segment.end();
+  stream->edge = segment.end();
+  stream->seen = segment.length();
+}
+
+bool Within(Seq seq, Seq from, int32_t below, int32_t above) {
+  return seq - from >= -below && seq - from <= above;
+}
+
+}  // namespace
+
+Route Connection::RouteTo(Side side) const {
+  return side == Side::kGuest ? Route{to_guest, id.peer, id.guest}
+                              : Route{to_peer, id.guest, id.peer};
+}
+
+bool Connection::Plausible(Side from, const TcpSegment& segment) const {
+  const Stream& stream = of(from);
+  return segment.seq - stream.acked_seq() >= -kMaxBehind &&
+         segment.end() - stream.edge <= kProbe;
+}
+
+void Connection::Observe(Side from, const Packet& packet,
+                         const TcpSegment& segment) {
+  Stream& stream = of(from);
+  const Stream& other = of(Other(from));
+  if (segment.has(kRst)) {
+    // RFC 9293, 3.10.7.3 and 3.10.7.4: before the sender's SYN, its
+    // acknowledgement vouches for it.
+    const bool valid =
+        stream.syn_seen
+            ? segment.seq >= stream.acked_seq() &&
+                  segment.seq <= Later(stream.next, stream.edge)
+            : other.syn_seen && segment.has(kAck) && segment.ack == other.next;
+    if (valid) (from == Side::kGuest ? guest_reset : peer_reset) = true;
+    return;
+  }
+  if (segment.has(kSyn)) {
+    if (!stream.syn_seen || segment.seq != stream.isn) {
+      if (established() && !closed()) return;
+      if (!segment.has(kAck) && (stream.syn_seen || closed())) Restart();
+      NoteSyn(segment, &stream);
+      if (!segment.has(kAck)) from_syn = true;
+    }
+    NoteLink(from, packet.link);
+    if (segment.has(kAck)) NoteAck(from, segment);
+    return;
+  }
+  if (!stream.syn_seen || !Plausible(from, segment)) return;
+  NoteLink(from, packet.link);
+  NoteTimestamps(from, segment);
+  NoteSent(from, segment);
+  if (segment.has(kAck)) NoteAck(from, segment);
+}
+
+void Connection::Restart() {
+  guest = Stream{};
+  peer = Stream{};
+  from_syn = false;
+  guest_reset = false;
+  peer_reset = false;
+}
+
+void Connection::NoteLink(Side from, const Link& link) {
+  (from == Side::kGuest ? to_peer : to_guest) = link;
+}
+
+bool Connection::NoteAck(Side by, const TcpSegment& segment) {
+  Stream& stream = of(Other(by));
+  if (!stream.syn_seen || segment.ack < stream.acked_seq() ||
+      segment.ack > stream.next) {
+    return false;
+  }
+  // RFC 7323, 2.2: never scaled in a SYN.
+  const uint32_t window = uint32_t{segment.window}
+                          << (segment.has(kSyn) ? 0 : window_shift(by));
+  const Seq edge = segment.ack + window;
+  const bool news = segment.ack != stream.acked_seq() || edge > stream.edge;
+  stream.acked = stream.PositionOf(segment.ack);
+  stream.seen = std::max(stream.seen, stream.acked);
+  stream.edge = Later(stream.edge, edge);
+  return news;
+}
+
+bool Connection::NoteSent(Side from, const TcpSegment& segment) {
+  Stream& stream = of(from);
+  const Seq end = segment.end();
+  if (segment.length() == 0) return true;
+  if (!Plausible(from, segment)) return false;
+  if (stream.fin_seen() && end > stream.fin_seq() + 1) return false;
+  if (segment.has(kFin)) {
+    if (!stream.fin_seen() && end <= stream.next) return false;
+    if (stream.fin_seen() && end != stream.fin_seq() + 1) return false;
+    stream.fin = stream.PositionOf(end - 1);
+  }
+  stream.next = Later(stream.next, end);
+  if (segment.seq <= stream.seen_seq() && end > stream.seen_seq()) {
+    stream.seen = stream.PositionOf(end);
+  }
+  return true;
+}
+
+void Connection::NoteTimestamps(Side from, const TcpSegment& segment) {
+  if (!segment.options.timestamps) return;
+  Stream& stream = of(from);
+  const Timestamps& timestamps = *segment.options.timestamps;
+  // After a long silence a later value may look like an earlier one; new data
+  // is never old.
+  const bool newer =
+      static_cast<int32_t>(timestamps.value - stream.last.value) >= 0 ||
+      (segment.length() > 0 && segment.end() > stream.next);
+  if (newer) stream.last = timestamps;
+}
+
+namespace {
+
+void SaveStream(const Stream& stream, Writer& writer) {
+  writer.Bool(stream.syn_seen);
+  writer.Bool(stream.timestamps);
+  writer.Bool(stream.sack_permitted);
+  writer.Bool(stream.scaled);
+  writer.Bool(stream.multipath);
+  writer.Bool(stream.authenticated);
+  writer.U8(stream.window_shift);
+  writer.U16(stream.mss);
+  writer.Put(stream.isn);
+  writer.Put(stream.next);
+  writer.Put(stream.edge);
+  writer.U64(stream.seen);
+  writer.U64(stream.acked);
+  writer.U64(stream.fin);
+  writer.U32(stream.last.value);
+  writer.U32(stream.last.echo);
+}
+
+bool LoadStream(Reader& reader, Stream* stream) {
+  stream->syn_seen = reader.Bool();
+  stream->timestamps = reader.Bool();
+  stream->sack_permitted = reader.Bool();
+  stream->scaled = reader.Bool();
+  stream->multipath = reader.Bool();
+  stream->authenticated = reader.Bool();
+  stream->window_shift = reader.U8();
+  stream->mss = reader.U16();
+  stream->isn = reader.GetSeq();
+  stream->next = reader.GetSeq();
+  stream->edge = reader.GetSeq();
+  stream->seen = reader.U64();
+  stream->acked = reader.U64();
+  stream->fin = reader.U64();
+  stream->last.value = reader.U32();
+  stream->last.echo = reader.U32();
+  if (!reader.ok()) return false;
+
+  const Seq acked = stream->acked_seq();
+  const uint64_t next = stream->PositionOf(stream->next);
+  const bool consistent =
+      stream->window_shift <= kMaxWindowShift && stream->mss >= kMinMss &&
+      stream->acked < Stream::kNoFin / 2 &&
+      Within(stream->next, acked, 0, kMaxAhead) &&
+      Within(stream->edge, acked, 0, kMaxAhead) &&
+      stream->seen >= stream->acked && stream->seen <= next &&
+      (!stream->fin_seen() || (stream->fin > 0 && next == stream->fin + 1)) &&
+      (stream->syn_seen || (stream->acked == 0 && next == 0 &&
+                            stream->seen == 0 && !stream->fin_seen()));
+  return consistent || reader.Fail();
+}
+
+void SaveLink(const Link& link, Writer& writer) {
+  writer.Put(link.destination);
+  writer.Put(link.source);
+  writer.Bool(link.vlan.has_value());
+  writer.U16(link.vlan.value_or(0));
+}
+
+Link LoadLink(Reader& reader) {
+  Link link;
+  link.destination = reader.GetMac();
+  link.source = reader.GetMac();
+  const bool tagged = reader.Bool();
+  const uint16_t tag = reader.U16();
+  if (tagged) {
+    link.vlan = tag;
+  } else if (tag != 0) {
+    reader.Fail();
+  }
+  return link;
+}
+
+}  // namespace
+
+void Connection::Save(Writer& writer) const {
+  writer.U32(port);
+  writer.Put(id);
+  SaveLink(to_guest, writer);
+  SaveLink(to_peer, writer);
+  SaveStream(guest, writer);
+  SaveStream(peer, writer);
+  writer.Bool(from_syn);
+  writer.Bool(guest_reset);
+  writer.Bool(peer_reset);
+}
+
+bool Connection::Load(Reader& reader) {
+  port = reader.U32();
+  id = reader.GetFlowId();
+  to_guest = LoadLink(reader);
+  to_peer = LoadLink(reader);
+  if (!LoadStream(reader, &guest) || !LoadStream(reader, &peer)) return false;
+  from_syn = reader.Bool();
+  guest_reset = reader.Bool();
+  peer_reset = reader.Bool();
+  return reader.ok();
+}
+
+}  // namespace stubdomain

@@ -1,0 +1,141 @@
+// The receiving half of a TCP: what to take, and how much more to allow.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "tcp/receiver.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace stubdomain {
+namespace {
+
+// A FIN that the peer has had acknowledged is behind the bytes, not one of
+// them.
+Seq BytesBegin(Seq next, std::optional<Seq> fin) {
+  return fin && next > *fin ? *fin : next;
+}
+
+bool Older(uint32_t timestamp, uint32_t than) {
+  return static_cast<int32_t>(timestamp - than) < 0;
+}
+
+}  // namespace
+
+Receiver::Receiver(Seq next, Seq edge, std::optional<Seq> fin, uint8_t shift,
+                   uint32_t timestamp, BufferBudget* budget, Time now)
+    : bytes_(BytesBegin(next, fin)),
+      share_(budget),
+      edge_(Later(edge, next)),
+      limit_(bytes_.begin()),
+      fin_(fin),
+      acknowledged_(next),
+      timestamp_(timestamp),
+      timestamp_time_(now),
+      shift_(shift) {
+  if (!fin_received()) Reserve(edge_);
+}
+
+bool Receiver::Outdated(const TcpSegment& segment, Time now) const {
+  return segment.options.timestamps &&
+         Older(segment.options.timestamps->value, timestamp_) &&
+         now - timestamp_time_ < kTimestampsExpire;
+}
+
+void Receiver::Take(const TcpSegment& segment, uint32_t mss, Time now) {
+  const auto& timestamps = segment.options.timestamps;
+  if (timestamps && segment.seq <= acknowledged_ && !Outdated(segment, now)) {
+    timestamp_ = timestamps->value;
+    timestamp_time_ = now;
+  }
+  if (segment.length() == 0) return;
+
+  const auto size = static_cast<uint32_t>(segment.payload.size());
+  const Seq fin = segment.seq + size;
+  if (segment.has(kFin) && !fin_ && fin >= bytes_.last() && fin <= edge_) {
+    fin_ = fin;
+  }
+  const bool gap = bytes_.early() > 0;
+  const auto result = bytes_.Insert(segment.seq, segment.payload,
+                                    fin_ ? Earlier(limit_, *fin_) : limit_);
+  if (fin_received()) DropRoom();
+  // RFC 5681, 4.2: every second full segment is acknowledged, and at once
+  // whatever is not simply the next one.
+  const bool plain = result == Reassembler::Result::kInOrder && !gap &&
+                     !segment.has(kFin) &&
+                     Distance(acknowledged_, next()) < 2 * mss;
+  Demand(plain ? Due::kLater : Due::kNow);
+}
+
+uint16_t Receiver::window() const {
+  // Rounded down: less than one unit is not announced, but still taken.
+  return static_cast<uint16_t>(
+      std::min<uint32_t>(Distance(next(), edge_) >> shift_,
+                         std::numeric_limits<uint16_t>::max()));
+}
+
+void Receiver::Promise(Seq edge) {
+  if (fin_received()) return;
+  Reserve(Later(edge, edge_));
+  edge_ = Later(edge_, limit_);
+}
+
+Seq Receiver::Reachable() const {
+  const uint64_t most = uint64_t{1} << 30;
+  return limit_ +
+         static_cast<uint32_t>(std::min<uint64_t>(share_.available(), most));
+}
+
+void Receiver::Release(Seq to) {
+  const Seq before = next();
+  to = BytesBegin(to, fin_);
+  share_.Release(Distance(bytes_.begin(), Earlier(to, limit_)));
+  limit_ = Later(limit_, to);
+  bytes_.Release(to);
+  edge_ = Later(edge_, bytes_.begin());
+  if (fin_received()) DropRoom();
+  if (next() != before) Demand(Due::kLater);
+}
+
+void Receiver::Reserve(Seq limit) {
+  limit_ += static_cast<uint32_t>(share_.Reserve(Distance(limit_, limit)));
+}
+
+// Nothing comes behind a FIN.
+void Receiver::DropRoom() {
+  share_.Release(Distance(bytes_.end(), limit_));
+  limit_ = bytes_.end();
+}
+
+void Receiver::Save(Writer& writer) const {
+  bytes_.Save(writer);
+  writer.Put(edge_);
+  writer.Put(acknowledged_);
+  writer.U32(timestamp_);
+}
+
+bool Receiver::Load(Reader& reader, Seq bound) {
+  if (!bytes_.Load(reader, fin_ ? Earlier(*fin_, bound) : bound)) return false;
+  edge_ = reader.GetSeq();
+  acknowledged_ = reader.GetSeq();
+  timestamp_ = reader.U32();
+  if (edge_ < bytes_.last() || edge_ > bound || acknowledged_ > next() ||
+      acknowledged_ < bytes_.begin()) {
+    return reader.Fail();
+  }
+  // The bytes are there whether they fit into the budget or not; the window in
+  // front of them is promised as far as it goes.
+  share_.Release(share_.amount());
+  limit_ = bytes_.last();
+  share_.Take(Distance(bytes_.begin(), limit_));
+  if (fin_received()) {
+    DropRoom();
+  } else {
+    Reserve(edge_);
+  }
+  if (acknowledged_ != next()) due_ = Due::kNow;
+  return reader.ok();
+}
+
+}  // namespace stubdomain

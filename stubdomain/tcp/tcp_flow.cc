@@ -1,0 +1,156 @@
+// One TCP connection of the guest: followed, adopted, replayed.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "tcp/tcp_flow.h"
+
+namespace stubdomain {
+
+TcpFlow::TcpFlow(unsigned port, const FlowId& id, const FlowConfig* config,
+                 BufferBudget* budget)
+    : config_(config), budget_(budget) {
+  connection_.port = port;
+  connection_.id = id;
+}
+
+Phase TcpFlow::phase() const {
+  if (!adoption_) return Phase::kFollowing;
+  switch (adoption_->guest()) {
+    case Adoption::Guest::kStopped:
+      return Phase::kAdopted;
+    case Adoption::Guest::kRuns:
+      return Phase::kReleased;
+    case Adoption::Guest::kReady:
+      return Phase::kReplaying;
+  }
+  return Phase::kFollowing;
+}
+
+Verdict TcpFlow::OnFrame(Side from, const Packet& packet, Time now,
+                         Output& output) {
+  const TcpSegment& segment = *packet.tcp();
+  // Reading the whole payload is only worth it where a wrong bit would do
+  // lasting harm to what is known.
+  constexpr uint8_t kLasting = kSyn | kFin | kRst;
+  if ((segment.flags & kLasting) != 0 && !ChecksumOk(packet)) {
+    return adoption_ ? Verdict::kTaken : Verdict::kPass;
+  }
+  const bool reborn = from == Side::kGuest && segment.has(kSyn) &&
+                      !segment.has(kAck) &&
+                      segment.seq != connection_.guest.isn;
+  if (adoption_ && reborn) {
+    // The guest has forgotten the connection: nobody will read what was kept.
+    adoption_.reset();
+    connection_.guest_reset = true;
+  }
+  if (!adoption_) {
+    connection_.Observe(from, packet, segment);
+    return Verdict::kPass;
+  }
+  if (from == Side::kPeer) {
+    adoption_->OnPeer(packet, segment, now, output);
+  } else {
+    adoption_->OnGuest(packet, segment, now, output);
+  }
+  LeaveIfLevel(now, output);
+  return Verdict::kTaken;
+}
+
+AdoptRefusal TcpFlow::Adopt(Time now, Output& output) {
+  if (adoption_) {
+    adoption_->SetGuest(Adoption::Guest::kStopped, now, output);
+    return AdoptRefusal::kNone;
+  }
+  if (!tracked()) return AdoptRefusal::kUntracked;
+  if (closed()) return AdoptRefusal::kClosed;
+  if (!established()) return AdoptRefusal::kNotEstablished;
+  adoption_ = std::make_unique<Adoption>(&connection_, config_, budget_, now);
+  return AdoptRefusal::kNone;
+}
+
+void TcpFlow::Release(Time now, Output& output) {
+  if (phase() != Phase::kAdopted) return;
+  adoption_->SetGuest(Adoption::Guest::kRuns, now, output);
+  LeaveIfLevel(now, output);
+}
+
+void TcpFlow::Replay(Time now, Output& output) {
+  if (phase() != Phase::kReleased) return;
+  adoption_->SetGuest(Adoption::Guest::kReady, now, output);
+  LeaveIfLevel(now, output);
+}
+
+void TcpFlow::Flush(Time now, Output& output) {
+  if (adoption_) adoption_->Flush(now, output);
+}
+
+bool TcpFlow::needs_flush() const {
+  return adoption_ && adoption_->needs_flush();
+}
+
+Time TcpFlow::Deadline() const {
+  return adoption_ ? adoption_->Deadline() : kNever;
+}
+
+void TcpFlow::OnTimer(Time now, Output& output) {
+  if (!adoption_ || now < Deadline()) return;
+  adoption_->OnTimer(now, output);
+  LeaveIfLevel(now, output);
+}
+
+void TcpFlow::LeaveIfLevel(Time now, Output& output) {
+  if (connection_.guest_reset || connection_.peer_reset) {
+    adoption_.reset();
+  } else if (adoption_->MayLeave(now)) {
+    adoption_->Leave(now, output);
+    adoption_.reset();
+  }
+}
+
+bool TcpFlow::quiet() const {
+  const Stream& guest = connection_.guest;
+  const Stream& peer = connection_.peer;
+  return guest.next == guest.acked_seq() &&
+         (adoption_ ? adoption_->level() : peer.next == peer.acked_seq());
+}
+
+uint64_t TcpFlow::peer_bytes() const {
+  return connection_.peer.BytesUpTo(connection_.peer.seen);
+}
+
+bool TcpFlow::peer_closed() const {
+  return connection_.peer.seen > connection_.peer.fin;
+}
+
+bool TcpFlow::peer_reset() const {
+  return connection_.peer_reset || (adoption_ && adoption_->reset());
+}
+
+uint64_t TcpFlow::kept() const { return adoption_ ? adoption_->kept() : 0; }
+bool TcpFlow::level() const { return !adoption_ || adoption_->level(); }
+bool TcpFlow::full() const { return adoption_ && adoption_->full(); }
+
+void TcpFlow::Save(Writer& writer) const {
+  connection_.Save(writer);
+  writer.Bool(adoption_ != nullptr);
+  if (adoption_) adoption_->Save(writer);
+}
+
+std::unique_ptr<TcpFlow> TcpFlow::Load(Reader& reader, const FlowConfig* config,
+                                       BufferBudget* budget, Time now) {
+  auto flow = std::make_unique<TcpFlow>(0, FlowId{}, config, budget);
+  if (!flow->connection_.Load(reader)) return nullptr;
+  if (reader.Bool()) {
+    if (!flow->tracked() || !flow->established() || flow->closed()) {
+      reader.Fail();
+      return nullptr;
+    }
+    flow->adoption_ = std::make_unique<Adoption>(&flow->connection_, config,
+                                                 budget, now);
+    if (!flow->adoption_->Load(reader, now)) return nullptr;
+  }
+  return reader.ok() ? std::move(flow) : nullptr;
+}
+
+}  // namespace stubdomain

@@ -1,0 +1,124 @@
+// Building frames of TCP, and changing some fields of one.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "wire/tcp_frame.h"
+
+#include <algorithm>
+
+#include "wire/checksum.h"
+#include "wire/headers.h"
+#include "wire/network_order.h"
+#include "wire/protocol_numbers.h"
+
+namespace stubdomain {
+namespace {
+
+constexpr size_t kTcpHeader = 20;
+constexpr size_t kFlagsAt = 13;
+constexpr size_t kChecksumAt = 16;
+
+constexpr uint8_t kNoOperation = 1;
+constexpr uint8_t kSackKind = 5;
+constexpr uint8_t kTimestampsKind = 8;
+
+// The options were parsed before, so their lengths are right.
+void RewriteOptions(std::span<uint8_t> options, uint32_t timestamp_echo) {
+  size_t at = 0;
+  while (at < options.size() && options[at] != 0) {
+    if (options[at] == kNoOperation) {
+      ++at;
+      continue;
+    }
+    const size_t length = options[at + 1];
+    if (options[at] == kTimestampsKind && length == 10) {
+      Set32(options, at + 6, timestamp_echo);
+    } else if (options[at] == kSackKind) {
+      std::ranges::fill(options.subspan(at, length), kNoOperation);
+    }
+    at += length;
+  }
+}
+
+}  // namespace
+
+TcpFrame::TcpFrame(const Route& route, const TcpFields& fields,
+                   size_t payload_size)
+    : ipv6_(route.source.address.family() == Family::kIpv6),
+      payload_size_(payload_size) {
+  std::vector<uint8_t> options;
+  WriteTcpOptions(fields.options, &options);
+  const size_t header = kTcpHeader + options.size();
+  std::vector<uint8_t>* bytes = &frame_.bytes;
+  bytes->reserve(128 + payload_size);
+  AppendEthernet(route.link, ipv6_ ? kEtherIpv6 : kEtherIpv4, bytes);
+  AppendIp(route.source.address, route.destination.address, kProtocolTcp, kTtl,
+           header + payload_size, bytes);
+  transport_offset_ = bytes->size();
+  Append16(bytes, route.source.port);
+  Append16(bytes, route.destination.port);
+  Append32(bytes, fields.seq.value());
+  Append32(bytes, fields.ack.value());
+  bytes->push_back(static_cast<uint8_t>(header / 4 << 4));
+  bytes->push_back(fields.flags);
+  Append16(bytes, fields.window);
+  // The checksum field holds the sum over the pseudo header: that is what a
+  // partial checksum is, and it makes a full one the complement of all.
+  Append16(bytes,
+           Checksum()
+               .AddPseudoHeader(route.source.address, route.destination.address,
+                                kProtocolTcp,
+                                static_cast<uint32_t>(header + payload_size))
+               .sum());
+  Append16(bytes, 0);
+  bytes->insert(bytes->end(), options.begin(), options.end());
+  bytes->resize(bytes->size() + payload_size);
+}
+
+std::span<uint8_t> TcpFrame::payload() {
+  return std::span(frame_.bytes).last(payload_size_);
+}
+
+Frame TcpFrame::Finish() && {
+  const auto segment = std::span(frame_.bytes).subspan(transport_offset_);
+  Set16(segment, kChecksumAt, Checksum().Add(segment).complement());
+  return std::move(frame_);
+}
+
+Frame TcpFrame::FinishGso(uint16_t gso_size) && {
+  frame_.offload.needs_csum = true;
+  frame_.offload.gso = ipv6_ ? SD_GSO_TCPV6 : SD_GSO_TCPV4;
+  frame_.offload.gso_size = gso_size;
+  frame_.offload.header_len = static_cast<uint16_t>(header_length());
+  frame_.offload.csum_start = static_cast<uint16_t>(transport_offset_);
+  frame_.offload.csum_offset = kChecksumAt;
+  return std::move(frame_);
+}
+
+Frame RewriteTcp(const Packet& packet, const TcpRewrite& rewrite) {
+  Frame frame;
+  frame.bytes.assign(packet.frame.begin(), packet.frame.end());
+  frame.offload = packet.offload;
+  const IpHeader& ip = *packet.ip;
+  const auto segment = std::span(frame.bytes)
+                           .subspan(ip.transport_offset, ip.transport_length);
+  if ((segment[kFlagsAt] & kAck) != 0) Set32(segment, 8, rewrite.ack.value());
+  Set16(segment, 14, rewrite.window);
+  const size_t header = size_t{segment[12]} >> 4 << 2;
+  RewriteOptions(segment.subspan(kTcpHeader, header - kTcpHeader),
+                 rewrite.timestamp_echo);
+  // A partial checksum covers the pseudo header only, which is as it was.
+  if (!frame.offload.needs_csum) {
+    Set16(segment, kChecksumAt, 0);
+    Set16(segment, kChecksumAt,
+          Checksum()
+              .AddPseudoHeader(ip.source, ip.destination, kProtocolTcp,
+                               ip.transport_length)
+              .Add(segment)
+              .complement());
+  }
+  return frame;
+}
+
+}  // namespace stubdomain

@@ -1,0 +1,170 @@
+"""A virtual machine under test: QEMU, its QMP, and the Linux inside.
+
+Copyright (c) 2026 The Stubdomain authors
+SPDX-License-Identifier: GPL-2.0-or-later
+"""
+
+import asyncio
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+import time
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILD = TOP / "build"
+sys.path += [str(BUILD / "qemu-src" / "python"),
+             str(TOP / "tests" / "guest-image")]
+
+from guest_shell import (GuestShell, kernel_arguments,  # noqa: E402
+                         serial_arguments)
+from qemu.machine import QEMUMachine  # noqa: E402
+
+# Where a machine can run guests with KVM, "kvm" tries that.
+ACCELERATOR = os.environ.get("STUBDOMAIN_TEST_ACCEL", "tcg,tb-size=64")
+IMAGE = "initramfs-bash"
+TIMEOUT = 60  # seconds for whatever should happen soon
+
+DEVICE = "stub0"
+HOST_OF_GUEST = "10.0.2.2"  # slirp's name for the host's loopback
+
+
+class Vm(QEMUMachine):
+    """
+    Made with everything default, it is the VM of the README. Its console and
+    QEMU's own output stay in `logs`.
+
+    netdev, nic, device: the guest's first NIC, more of its stub domain
+    append: for the guest's kernel command line, see guest-image/init
+    arguments: more for QEMU's command line
+    """
+
+    def __init__(self, logs, name="vm", *, suspend_dir=None,
+                 netdev="user,id=net0",
+                 nic="virtio-net-pci", device="", append="", arguments=(),
+                 memory=("-m", "256"), wrapper=()):
+        logs.mkdir(parents=True, exist_ok=True)
+        self.console = logs / f"{name}-console.log"
+        # Paths of sockets have to be short.
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="stubdomain-"))
+        self.suspend_dir = suspend_dir or logs / f"{name}-suspend"
+        if suspend_dir is None:
+            self.suspend_dir.mkdir()
+        self.events = []  # all that were seen, oldest first
+        self.shell = None
+        if device:
+            device = f",{device}"
+        super().__init__(
+            str(BUILD / "bin" / "qemu-system-x86_64"), name=name,
+            log_dir=str(logs), base_temp_dir=str(self.directory),
+            wrapper=wrapper, qmp_timer=TIMEOUT, args=[
+                "-accel", ACCELERATOR, "-machine", "q35", *memory,
+                "-nodefaults", "-netdev", netdev,
+                "-device", f"{nic},netdev=net0",
+                "-device", f"stubdomain-pci,id={DEVICE},netdev=net0,"
+                           f"suspend-dir={self.suspend_dir}{device}",
+                *serial_arguments(self.console, self.directory / "shell"),
+                *kernel_arguments(BUILD, IMAGE, append), *arguments])
+
+    # -- life --
+
+    def boot(self):
+        """Start it and wait until Linux is up."""
+        self.launch()
+        self.connect_shell()
+        return self
+
+    def launch_incoming(self, path):
+        """Start it with the VM in a suspend file; false if that failed."""
+        self.add_args("-incoming", "defer")
+        self.launch()
+        self.cmd("migrate-set-capabilities", capabilities=[
+            {"capability": "mapped-ram", "state": True}])
+        self.cmd("migrate-incoming", {"uri": f"file:{path}",
+                                      "exit-on-error": False})
+        return self.migration_ends() == "completed"
+
+    def migration_ends(self):
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            status = self.cmd("query-migrate").get("status")
+            if status in ("completed", "failed"):
+                return status
+            assert time.monotonic() < deadline, f"migration is {status}"
+            time.sleep(0.02)
+
+    def run_incoming(self):
+        if self.run_state() != "running":
+            self.cmd("cont")
+        self.connect_shell()
+
+    def connect_shell(self):
+        self.shell = GuestShell(self.directory / "shell", TIMEOUT)
+
+    def kill_hard(self):
+        """As if the host's kernel had killed QEMU."""
+        self._hard_shutdown()
+
+    def close(self):
+        if self.shell:
+            self.shell.close()
+        self.kill()
+        shutil.rmtree(self.directory)
+        shutil.rmtree(self.suspend_dir, ignore_errors=True)
+
+    # -- QMP --
+
+    def hmp(self, line):
+        return self.cmd("human-monitor-command", command_line=line)
+
+    def error_of(self, command, arguments=None):
+        """The text of the error by which a QMP command is refused."""
+        answer = self.qmp(command, arguments or {})
+        assert "error" in answer, f"{command} was not refused: {answer}"
+        return answer["error"]["desc"]
+
+    def run_state(self):
+        return self.cmd("query-status")["status"]
+
+    def info(self):
+        """The stub domain as query-stubdomain tells."""
+        (info,) = self.cmd("query-stubdomain")
+        return info
+
+    def stubs(self):
+        return self.cmd("query-stubdomain-stubs")
+
+    def wait_event(self, *names, timeout=TIMEOUT):
+        """
+        Data of the next event with one of the names. STUBDOMAIN_ERROR ends
+        the test unless it is waited for.
+        """
+        while True:
+            try:
+                event = self.get_qmp_event(wait=timeout)
+            except asyncio.TimeoutError:
+                raise AssertionError(
+                    f"no event {' or '.join(names)}; the last were "
+                    f"{self.event_names()[-12:]}") from None
+            self.events.append(event)
+            if event["event"] in names:
+                return event.get("data", {})
+            assert event["event"] != "STUBDOMAIN_ERROR", event["data"]
+
+    def event_names(self, ours_only=False):
+        """Names of the events seen so far, without "STUBDOMAIN_"."""
+        return [event["event"].removeprefix("STUBDOMAIN_")
+                for event in self.events
+                if not ours_only or event["event"].startswith("STUBDOMAIN_")]
+
+    def wait_suspended(self):
+        return self.wait_event("STUBDOMAIN_SUSPENDED")
+
+    def wait_restored(self):
+        return self.wait_event("STUBDOMAIN_RESTORED")
+
+    def suspend(self):
+        """Suspend from the host, without a wait."""
+        self.cmd("stubdomain-suspend")
+        return self.wait_suspended()

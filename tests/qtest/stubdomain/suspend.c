@@ -1,0 +1,176 @@
+/*
+ * stubdomain-pci: suspends and restores, and how the guest learns of them.
+ *
+ * Copyright (c) 2026 The Stubdomain authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "hw/pci/pci_regs.h"
+#include "qobject/qdict.h"
+#include "qobject/qlist.h"
+#include "stubdomain/rig.h"
+#include "stubdomain/tests.h"
+#include "stubdomain/wire.h"
+
+#define PORT 40000
+#define PATTERN_AT 0x100000
+#define MESSAGE_AT 0x200000
+
+static void suspend(Rig *rig)
+{
+    qtest_qmp_assert_success(rig->qts, "{'execute': 'stubdomain-suspend'}");
+    qtest_qmp_eventwait(rig->qts, "STUBDOMAIN_SUSPENDED");
+}
+
+static void restore(Rig *rig)
+{
+    qtest_qmp_assert_success(rig->qts, "{'execute': 'stubdomain-restore'}");
+    qtest_qmp_eventwait(rig->qts, "STUBDOMAIN_RESTORED");
+}
+
+static void assert_state(Rig *rig, const char *state)
+{
+    QDict *info = rig_query(rig);
+
+    g_assert_cmpstr(qdict_get_str(info, "state"), ==, state);
+    qobject_unref(info);
+}
+
+/* Memory is never absent, and a suspended VM's registers still answer. */
+static void test_memory(void)
+{
+    uint8_t pattern[64 * 1024], got[sizeof(pattern)];
+    Rig rig = { };
+
+    for (size_t i = 0; i < sizeof(pattern); i++) {
+        pattern[i] = i * 31 + i / 256 + 1;
+    }
+    rig_start_net(&rig, "", "");
+    for (int cycle = 0; cycle < 3; cycle++) {
+        pattern[0] = cycle;
+        qtest_memwrite(rig.qts, PATTERN_AT, pattern, sizeof(pattern));
+        suspend(&rig);
+        assert_state(&rig, "suspended");
+        qtest_memread(rig.qts, PATTERN_AT, got, sizeof(got));
+        g_assert_cmpmem(got, sizeof(got), pattern, sizeof(pattern));
+        g_assert_cmphex(rig_read(&rig, STUBDOMAIN_REG_MAGIC), ==,
+                        STUBDOMAIN_MAGIC);
+        restore(&rig);
+        assert_state(&rig, "running");
+        qtest_memread(rig.qts, PATTERN_AT, got, sizeof(got));
+        g_assert_cmpmem(got, sizeof(got), pattern, sizeof(pattern));
+        g_assert_cmpuint(rig_read(&rig, STUBDOMAIN_REG_RESTORES), ==,
+                         cycle + 1);
+    }
+    rig_stop(&rig);
+}
+
+static bool line_is_up(Rig *rig)
+{
+    return qpci_config_readw(rig->pci, PCI_STATUS) & PCI_STATUS_INTERRUPT;
+}
+
+static void test_intx(void)
+{
+    Rig rig = { };
+
+    rig_start_net(&rig, "", "");
+    suspend(&rig);
+    g_assert_cmphex(rig_read(&rig, STUBDOMAIN_REG_INT_STATUS), ==, 0);
+    restore(&rig);
+    g_assert_cmphex(rig_read(&rig, STUBDOMAIN_REG_INT_STATUS), ==,
+                    STUBDOMAIN_INT_RESTORED);
+    g_assert_false(line_is_up(&rig));
+    rig_write(&rig, STUBDOMAIN_REG_INT_ENABLE, STUBDOMAIN_INT_ENDED);
+    g_assert_false(line_is_up(&rig));
+    rig_write(&rig, STUBDOMAIN_REG_INT_ENABLE, STUBDOMAIN_INT_RESTORED);
+    g_assert_true(line_is_up(&rig));
+    rig_write(&rig, STUBDOMAIN_REG_INT_ACK, STUBDOMAIN_INT_ENDED);
+    g_assert_true(line_is_up(&rig));
+    rig_write(&rig, STUBDOMAIN_REG_INT_ACK, STUBDOMAIN_INT_RESTORED);
+    g_assert_false(line_is_up(&rig));
+    g_assert_cmphex(rig_read(&rig, STUBDOMAIN_REG_INT_STATUS), ==, 0);
+    rig_stop(&rig);
+}
+
+static void test_msix(void)
+{
+    Rig rig = { };
+
+    rig_start_net(&rig, "", "");
+    qpci_msix_enable(rig.pci);
+    qpci_io_writel(rig.pci, rig.pci->msix_table_bar,
+                   rig.pci->msix_table_off + PCI_MSIX_ENTRY_LOWER_ADDR,
+                   MESSAGE_AT);
+    qpci_io_writel(rig.pci, rig.pci->msix_table_bar,
+                   rig.pci->msix_table_off + PCI_MSIX_ENTRY_DATA, 0x1234);
+
+    /* Not enabled: nothing. Enabled, but masked: pending. Then: sent. */
+    suspend(&rig);
+    restore(&rig);
+    g_assert_false(qpci_msix_pending(rig.pci, 0));
+    rig_write(&rig, STUBDOMAIN_REG_INT_ENABLE, STUBDOMAIN_INT_RESTORED);
+    suspend(&rig);
+    restore(&rig);
+    g_assert_true(qpci_msix_pending(rig.pci, 0));
+    g_assert_cmphex(qtest_readl(rig.qts, MESSAGE_AT), ==, 0);
+    qpci_io_writel(rig.pci, rig.pci->msix_table_bar,
+                   rig.pci->msix_table_off + PCI_MSIX_ENTRY_VECTOR_CTRL, 0);
+    g_assert_cmphex(qtest_readl(rig.qts, MESSAGE_AT), ==, 0x1234);
+    g_assert_false(line_is_up(&rig));
+    rig_stop(&rig);
+}
+
+/* The main job: wait, suspend, reply, restore, delivery. */
+static void test_reply_while_suspended(void)
+{
+    const Segment request = { WIRE_ACK | WIRE_PSH, WIRE_GUEST_SEQ + 1,
+                              WIRE_PEER_SEQ + 1, "question" };
+    const Segment request_ack = { WIRE_ACK, WIRE_PEER_SEQ + 1,
+                                  WIRE_GUEST_SEQ + 9 };
+    const Segment reply = { WIRE_ACK | WIRE_PSH, WIRE_PEER_SEQ + 1,
+                            WIRE_GUEST_SEQ + 9, "answer" };
+    const Segment reply_ack = { WIRE_ACK, WIRE_GUEST_SEQ + 9,
+                                WIRE_PEER_SEQ + 7 };
+    g_autofree char *json = wire_wait_json(PORT, "");
+    Rig rig = { };
+    QDict *response, *event, *ended;
+    const char *reason;
+
+    rig_start_net(&rig, "", "");
+    wire_connect(&rig, PORT);
+    wire_guest_sends(&rig, PORT, &request);
+    wire_peer_gets(&rig, PORT, &request);
+    wire_peer_sends(&rig, PORT, &request_ack);
+    wire_guest_gets(&rig, PORT, &request_ack);
+
+    qobject_unref(rig_ask(&rig, json));
+    qtest_qmp_eventwait(rig.qts, "STUBDOMAIN_SUSPENDED");
+    wire_peer_sends(&rig, PORT, &reply);
+    event = qtest_qmp_eventwait_ref(rig.qts, "STUBDOMAIN_RESTORED");
+    reason = qdict_get_str(qdict_get_qdict(event, "data"), "reason");
+    g_assert_cmpstr(reason, ==, "reply");
+    qobject_unref(event);
+    wire_peer_gets(&rig, PORT, &reply_ack);
+
+    wire_guest_gets(&rig, PORT, &reply);
+    wire_guest_sends(&rig, PORT, &reply_ack);
+    g_assert_cmphex(rig_read(&rig, STUBDOMAIN_REG_INT_STATUS), ==,
+                    STUBDOMAIN_INT_RESTORED | STUBDOMAIN_INT_ENDED);
+    response = rig_ask(&rig, "{'op': 'results'}");
+    ended = qobject_to(QDict, qlist_peek(qdict_get_qlist(response, "ended")));
+    g_assert_cmpstr(qdict_get_str(ended, "outcome"), ==, "replied");
+    g_assert_cmpuint(qdict_get_int(ended, "bytes"), ==, 6);
+    qobject_unref(response);
+    rig_stop(&rig);
+}
+
+void add_suspend_tests(void)
+{
+    qtest_add_func("stubdomain/suspend/memory", test_memory);
+    qtest_add_func("stubdomain/suspend/intx", test_intx);
+    qtest_add_func("stubdomain/suspend/msix", test_msix);
+    qtest_add_func("stubdomain/suspend/reply-while-suspended",
+                   test_reply_while_suspended);
+}
