@@ -11,6 +11,7 @@
 PREFIX ?= $(shell cat build/prefix 2>/dev/null || echo /usr/local)
 SUITE ?= unit qtest functional libvirt
 PYTHON := /usr/bin/python3
+MESON := build/qemu/pyvenv/bin/meson
 QEMU_TARGETS := qemu-system-x86_64 qemu-img
 
 .PHONY: all configured build qtests guest demo check install clean
@@ -30,7 +31,7 @@ build: configured
 
 guest: build
 	@qemu/packages demo
-	@$(PYTHON) tests/guest-image/build
+	@$(PYTHON) tests/guest-image/build --build build --with bash
 
 demo: guest
 	@$(PYTHON) tests/demo/demo.py
@@ -39,8 +40,10 @@ check: build
 	@$(PYTHON) tests/run $(SUITE)
 
 install: build
-	DESTDIR=$(DESTDIR) build/qemu/pyvenv/bin/meson install -C build/qemu --no-rebuild --quiet
-	DESTDIR=$(DESTDIR) build/qemu/pyvenv/bin/meson install -C build/core --no-rebuild --quiet
+	@tests/progress ninja -C build/qemu $$(qemu/installed build/qemu)
+	@DESTDIR=$(abspath $(DESTDIR)) $(MESON) install -C build/qemu --no-rebuild --quiet
+	@DESTDIR=$(abspath $(DESTDIR)) $(MESON) install -C build/core --no-rebuild --quiet
+	@echo "installed in $(DESTDIR)$(PREFIX)"
 
 clean:
 	rm -rf build

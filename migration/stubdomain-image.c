@@ -173,6 +173,9 @@ SuspendImage *suspend_image_open(SuspendFile *file, Error **errp)
     reopen = g_strdup_printf("/proc/self/fd/%d", fd);
     image->direct_fd = open(reopen, O_RDWR | O_DIRECT | O_CLOEXEC);
     image->direct = image->direct_fd >= 0;
+    image->first_page = qemu_memalign(qemu_real_host_page_size(),
+                                      qemu_real_host_page_size());
+    memset(image->first_page, 0, qemu_real_host_page_size());
     qemu_mutex_init(&image->writing);
     qemu_mutex_init(&image->lock);
     init_header(&image->header);
@@ -208,6 +211,7 @@ void suspend_image_unref(SuspendImage *image)
     suspend_blocks_free(image->blocks, image->block_count);
     sd_suspend_layout_free(image->layout);
     qemu_vfree(image->bitmaps);
+    qemu_vfree(image->first_page);
     if (image->direct_fd >= 0) {
         close(image->direct_fd);
     }
@@ -236,13 +240,19 @@ bool suspend_image_write_header(SuspendImage *image,
                                SD_SUSPEND_HEADER_OFFSET, errp);
 }
 
+void suspend_image_set_first_page(SuspendImage *image, const void *data,
+                                  size_t length)
+{
+    memset(image->first_page, 0, qemu_real_host_page_size());
+    memcpy(image->first_page, data, MIN(length, qemu_real_host_page_size()));
+}
+
 bool suspend_image_set_mark(SuspendImage *image, enum sd_suspend_mark mark,
                             Error **errp)
 {
-    uint8_t data[SD_SUSPEND_MARK_SIZE];
-
-    sd_suspend_mark_encode(mark, data);
-    if (!suspend_image_write(image, data, sizeof(data), 0, errp)) {
+    sd_suspend_mark_encode(mark, image->first_page);
+    if (!suspend_image_write(image, image->first_page,
+                             qemu_real_host_page_size(), 0, errp)) {
         return false;
     }
     image->mark = mark;

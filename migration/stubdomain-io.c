@@ -9,32 +9,35 @@
 #include "hw/stubdomain/suspend-file-internal.h"
 #include "qapi/error.h"
 
-static bool aligned_for_direct_io(const void *data, size_t length,
-                                  uint64_t offset)
+/*
+ * From this length on a write goes past the page cache. Many short writes are
+ * better collected there, for the disk to take them all at once.
+ */
+#define DIRECT_MIN (64 * KiB)
+
+static bool worth_direct_io(const void *data, size_t length, uint64_t offset)
 {
     size_t page = qemu_real_host_page_size();
 
-    return QEMU_PTR_IS_ALIGNED(data, page) && QEMU_IS_ALIGNED(length, page) &&
-           QEMU_IS_ALIGNED(offset, page);
+    return length >= DIRECT_MIN && QEMU_PTR_IS_ALIGNED(data, page) &&
+           QEMU_IS_ALIGNED(length, page) && QEMU_IS_ALIGNED(offset, page);
 }
 
 bool suspend_image_write(SuspendImage *image, const void *data, size_t length,
                          uint64_t offset, Error **errp)
 {
-    bool may_direct = aligned_for_direct_io(data, length, offset);
     const uint8_t *from = data;
     size_t done = 0;
 
     while (done < length) {
-        bool direct = may_direct && qatomic_read(&image->direct);
+        bool direct = qatomic_read(&image->direct) &&
+                      worth_direct_io(from + done, length - done,
+                                      offset + done);
         ssize_t ret = pwrite(direct ? image->direct_fd : image->fd,
                              from + done, length - done, offset + done);
 
         if (ret > 0) {
             done += ret;
-            /* A short write may end anywhere. */
-            may_direct = aligned_for_direct_io(from + done, length - done,
-                                               offset + done);
         } else if (ret < 0 && direct && errno == EINVAL) {
             qatomic_set(&image->direct, false);
         } else if (ret == 0 || errno != EINTR) {
@@ -43,7 +46,7 @@ bool suspend_image_write(SuspendImage *image, const void *data, size_t length,
             return false;
         }
     }
-    if (may_direct && !qatomic_read(&image->direct)) {
+    if (length >= DIRECT_MIN && !qatomic_read(&image->direct)) {
         /* Begin early what suspend_image_sync() has to wait for. */
         sync_file_range(image->fd, offset, length, SYNC_FILE_RANGE_WRITE);
     }

@@ -45,18 +45,38 @@ void suspend_job_fail(SuspendJob *job, Error *error)
     }
 }
 
-/* The rest of the file, still with the mark "live", and all of it synced. */
+/*
+ * The beginning of the stream; with the mark "live", until all is on the disk.
+ */
+static bool write_head(SuspendJob *job, Error **errp)
+{
+    struct sd_suspend_piece head = sd_suspend_stream_piece(job->stream, 0);
+    size_t page = qemu_real_host_page_size();
+
+    if (head.length > page &&
+        !suspend_image_write(job->image, head.data + page, head.length - page,
+                             page, errp)) {
+        return false;
+    }
+    QEMU_LOCK_GUARD(&job->image->lock);
+    suspend_image_set_first_page(job->image, head.data, head.length);
+    return suspend_image_set_mark(job->image, SD_SUSPEND_MARK_LIVE, errp);
+}
+
+/* All of the file but the pages and the final mark; and all of it synced. */
 static bool write_stream(SuspendJob *job, Error **errp)
 {
     SuspendImage *image = job->image;
 
-    for (size_t i = 0; i < sd_suspend_stream_pieces(job->stream); i++) {
+    if (!write_head(job, errp)) {
+        return false;
+    }
+    for (size_t i = 1; i < sd_suspend_stream_pieces(job->stream); i++) {
         struct sd_suspend_piece piece =
             sd_suspend_stream_piece(job->stream, i);
-        size_t skip = i == 0 ? SD_SUSPEND_MARK_SIZE : 0;
 
-        if (!suspend_image_write(image, piece.data + skip, piece.length - skip,
-                                 piece.offset + skip, errp)) {
+        if (!suspend_image_write(image, piece.data, piece.length, piece.offset,
+                                 errp)) {
             return false;
         }
         qatomic_add(&job->bytes_written, piece.length);
@@ -159,8 +179,8 @@ static void *job_thread(void *opaque)
         }
         suspend_image_drop_cache(image);
     }
-    malloc_trim(0);
     aio_bh_schedule_oneshot(qemu_get_aio_context(), job_done, job);
+    malloc_trim(0);
     return NULL;
 }
 

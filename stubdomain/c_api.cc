@@ -40,7 +40,7 @@ constexpr sd_config kDefaults = {
     .unmatched = SD_UNMATCHED_RESTORE,
 };
 
-const char* RefusalText(sd_refusal refusal) {
+const char *RefusalText(sd_refusal refusal) {
   switch (refusal) {
     case SD_OK:
       return "not refused";
@@ -114,9 +114,9 @@ uint64_t sd_next_deadline(const sd_stub *stub) {
 enum sd_verdict sd_on_frame(sd_stub *stub, unsigned port, enum sd_side from,
                             const struct sd_frame *frame, uint64_t now) {
   return Guard([&] {
-    const stubdomain::Verdict verdict = stub->domain.OnFrame(
-        port, FromC(from), {frame->data, frame->length}, frame->offload,
-        TimeFromNs(now));
+    const stubdomain::Verdict verdict =
+        stub->domain.OnFrame(port, FromC(from), {frame->data, frame->length},
+                             frame->offload, TimeFromNs(now));
     return verdict == stubdomain::Verdict::kPass ? SD_PASS : SD_TAKEN;
   });
 }
@@ -200,6 +200,7 @@ size_t sd_save(const sd_stub *stub, uint64_t now, uint8_t *data, size_t max) {
 
 enum sd_refusal sd_load(sd_stub *stub, uint64_t now, const uint8_t *data,
                         size_t length) {
-  return Guard(
-      [&] { return stub->domain.Load({data, length}, TimeFromNs(now)); });
+  return Guard([&] {
+    return stub->domain.Load({data, length}, TimeFromNs(now));
+  });
 }

@@ -192,9 +192,9 @@ void StubDomain::SettleAll(Time now) {
 
 void StubDomain::EndTimedOut(Time now) {
   while (stubs_.NextTimeout() <= now) {
-    const auto at = std::ranges::find_if(stubs_.all(), [now](const auto& entry) {
-      return entry.second.timeout() <= now;
-    });
+    const auto at = std::ranges::find_if(
+        stubs_.all(),
+        [now](const auto& entry) { return entry.second.timeout() <= now; });
     const ListenerStub& stub = at->second;
     End(stub.number(), SD_TIMED_OUT, stub.Info(FlowOf(stub), now).bytes);
     Wake(SD_REASON_TIMEOUT, now);
@@ -308,22 +308,21 @@ bool StubDomain::DeliverOne() {
 }
 
 void StubDomain::Deliver(const Notice& notice) {
-  std::visit(
-      Overloaded{
-          [this](const WaitLaid& laid) {
-            callbacks_.waiting(opaque_, &laid.info);
-          },
-          [this](const WaitEnded& ended) {
-            callbacks_.ended(opaque_, &ended.ended);
-          },
-          [this](const UnmatchedCame& came) {
-            callbacks_.unmatched(opaque_, came.description.c_str());
-          },
-          [this](const SuspendCancelled& cancelled) {
-            callbacks_.suspend_cancelled(opaque_, cancelled.reason);
-          },
-      },
-      notice);
+  std::visit(Overloaded{
+                 [this](const WaitLaid& laid) {
+                   callbacks_.waiting(opaque_, &laid.info);
+                 },
+                 [this](const WaitEnded& ended) {
+                   callbacks_.ended(opaque_, &ended.ended);
+                 },
+                 [this](const UnmatchedCame& came) {
+                   callbacks_.unmatched(opaque_, came.description.c_str());
+                 },
+                 [this](const SuspendCancelled& cancelled) {
+                   callbacks_.suspend_cancelled(opaque_, cancelled.reason);
+                 },
+             },
+             notice);
 }
 
 void StubDomain::DeliverFrame(OutboundQueue::Item item) {

@@ -81,8 +81,7 @@ void StubDomain::OnSegmentToStoppedGuest(unsigned port, const Packet& packet,
     return;
   }
   if (flow == nullptr) return;
-  const bool unmatched =
-      !flow->awaited() && PeerProgress::Of(flow) != before;
+  const bool unmatched = !flow->awaited() && PeerProgress::Of(flow) != before;
   if (flow->awaited()) Settle(flow, now);
   if (unmatched) OnUnmatched(packet, now);
   if (flow->full()) cycle_.RequestRestore(SD_REASON_BUFFER, now);

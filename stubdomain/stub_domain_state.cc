@@ -106,8 +106,7 @@ std::vector<uint8_t> StubDomain::Save(Time now) const {
     SaveTime(gate_opens_, now, part);
     SaveTime(host_proposal_, now, part);
   });
-  SavePart(Part::kStubs, writer,
-           [&](Writer& part) { stubs_.Save(part, now); });
+  SavePart(Part::kStubs, writer, [&](Writer& part) { stubs_.Save(part, now); });
   SavePart(Part::kEnded, writer, [&](Writer& part) {
     std::vector<sd_ended> all;
     for (const Notice& notice : notices_) {

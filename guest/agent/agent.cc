@@ -21,8 +21,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr uint32_t kInterrupts =
-    STUBDOMAIN_INT_RESTORED | STUBDOMAIN_INT_ENDED;
+constexpr uint32_t kInterrupts = STUBDOMAIN_INT_RESTORED | STUBDOMAIN_INT_ENDED;
 // Rounds of "status" and "cancel" at the start: the device shows its open
 // waits in pages, and has no more than a few of them.
 constexpr int kMaxLeftoverRounds = 64;
@@ -108,10 +107,9 @@ void Agent::Cancel(uint32_t stub) {
 void Agent::OnRequest(ClientId client, uid_t uid, const Packet& packet) {
   try {
     if (packet.truncated) {
-      throw RequestError(
-          Reason::kInvalid,
-          "the message is longer than " + std::to_string(kMaxRequest) +
-              " bytes");
+      throw RequestError(Reason::kInvalid, "the message is longer than " +
+                                               std::to_string(kMaxRequest) +
+                                               " bytes");
     }
     if (packet.surplus) {
       throw RequestError(Reason::kInvalid,
@@ -149,8 +147,8 @@ void Agent::Wait(ClientId client, uid_t uid, const WaitRequest& request,
   } else {
     std::optional<SocketEntry> entry;
     if (request.flow->guest) {
-      entry = environment_.find_socket(*request.flow->guest,
-                                       request.flow->peer);
+      entry =
+          environment_.find_socket(*request.flow->guest, request.flow->peer);
     }
     probe = ProbeByAddress(request, uid, wanted, entry);
   }
@@ -166,8 +164,7 @@ void Agent::Wait(ClientId client, uid_t uid, const WaitRequest& request,
   if (wait.received) message["received"] = *wait.received;
   if (request.timeout_ms != 0) message["timeout"] = request.timeout_ms;
   const json response = mailbox_.Call(message);
-  const auto stub =
-      JsonReader(response, "").Number("stub", 0, UINT32_MAX);
+  const auto stub = JsonReader(response, "").Number("stub", 0, UINT32_MAX);
   if (!stub) {
     throw RequestError(Reason::kDevice, "the device named no stub");
   }

@@ -41,10 +41,9 @@ void Serve(const std::string& socket_path) {
   Server server(socket_path);
   Agent agent(
       device, clock,
-      {.answer =
-           [&server](Agent::ClientId client, const Answer& answer, bool last) {
-             server.SendAnswer(client, answer, last);
-           },
+      {.answer = [&server](
+                     Agent::ClientId client, const Answer& answer,
+                     bool last) { server.SendAnswer(client, answer, last); },
        .find_socket =
            [](const Endpoint& guest, const Endpoint& peer) {
              return FindSocket(guest, peer);

@@ -116,8 +116,8 @@ UniqueFd OpenUio(const PciDevice::Roots& roots, const fs::path& directory) {
 Mapping::Mapping(const fs::path& path, size_t size) : size_(size) {
   UniqueFd file(open(path.c_str(), O_RDWR | O_CLOEXEC));
   if (!file) Fail(path);
-  memory_ = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(),
-                 0);
+  memory_ =
+      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
   if (memory_ == MAP_FAILED) Fail(path);
 }
 

@@ -23,8 +23,7 @@ std::optional<Endpoint> ParseHexEndpoint(const std::string& text) {
   uint32_t words[4];
   for (size_t i = 0; i < colon / 8; i++) {
     const std::string digits = text.substr(i * 8, 8);
-    words[i] =
-        static_cast<uint32_t>(std::strtoul(digits.c_str(), nullptr, 16));
+    words[i] = static_cast<uint32_t>(std::strtoul(digits.c_str(), nullptr, 16));
   }
   const auto port = static_cast<uint16_t>(
       std::strtoul(text.c_str() + colon + 1, nullptr, 16));

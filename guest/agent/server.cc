@@ -73,8 +73,8 @@ void Server::SendAnswer(Agent::ClientId id, const Answer& answer, bool last) {
 }
 
 void Server::Accept() {
-  UniqueFd socket(accept4(listener_.get(), nullptr, nullptr,
-                          SOCK_NONBLOCK | SOCK_CLOEXEC));
+  UniqueFd socket(
+      accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!socket) return;
   ucred peer{};
   socklen_t length = sizeof(peer);
@@ -85,11 +85,10 @@ void Server::Accept() {
       clients_.begin(), clients_.end(),
       [&](const auto& entry) { return entry.second.uid == peer.uid; });
   if (clients_.size() >= kMaxClients ||
-      (peer.uid != 0 &&
-       static_cast<size_t>(same_user) >= kMaxClientsPerUser)) {
-    SendPacket(socket.get(),
-               Encode(RequestError(Reason::kBusy,
-                                   "too many programs wait already")));
+      (peer.uid != 0 && static_cast<size_t>(same_user) >= kMaxClientsPerUser)) {
+    SendPacket(
+        socket.get(),
+        Encode(RequestError(Reason::kBusy, "too many programs wait already")));
     return;
   }
   clients_.emplace(next_id_++, Client{std::move(socket), peer.uid});

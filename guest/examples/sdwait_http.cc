@@ -104,8 +104,7 @@ void SendRequest(int fd, const Arguments& arguments) {
 }
 
 void AwaitReply(int fd, const Arguments& arguments) {
-  const char* plan =
-      arguments.plan.empty() ? nullptr : arguments.plan.c_str();
+  const char* plan = arguments.plan.empty() ? nullptr : arguments.plan.c_str();
   sdg_result result;
   if (sdg_wait(fd, plan, arguments.timeout_ms, &result) != SDG_OK) {
     // A wait is advice: read all the same.

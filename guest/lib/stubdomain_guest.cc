@@ -3,8 +3,6 @@
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-#include "stubdomain-guest.h"
-
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -15,6 +13,7 @@
 
 #include "lib/client.h"
 #include "protocol/json_reader.h"
+#include "stubdomain-guest.h"
 
 #define SDG_EXPORT __attribute__((visibility("default")))
 

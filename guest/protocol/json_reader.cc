@@ -59,7 +59,10 @@ std::optional<uint64_t> JsonReader::Number(const char* key, uint64_t min,
                                            uint64_t max) {
   const json* value = Find(key);
   if (value == nullptr) return std::nullopt;
-  if (!value->is_number_unsigned() || value->get<uint64_t>() < min ||
+  const bool is_whole =
+      value->is_number_unsigned() ||
+      (value->is_number_integer() && value->get<int64_t>() >= 0);
+  if (!is_whole || value->get<uint64_t>() < min ||
       value->get<uint64_t>() > max) {
     Expected(key, "a whole number from " + std::to_string(min) + " to " +
                       std::to_string(max));

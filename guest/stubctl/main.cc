@@ -83,9 +83,9 @@ json ReadPlan(const std::string& path) {
     throw RequestError(Reason::kInvalid, path + ": cannot be read");
   }
   if (text.size() > kMaxRequest) {
-    throw RequestError(Reason::kInvalid, path + ": longer than " +
-                                             std::to_string(kMaxRequest) +
-                                             " bytes");
+    throw RequestError(
+        Reason::kInvalid,
+        path + ": longer than " + std::to_string(kMaxRequest) + " bytes");
   }
   try {
     return ParseJsonObject(text);
@@ -129,15 +129,16 @@ ExitCode ShowStatus(const Options& options) {
 
 int Report(const Options& options, const RequestError& error) {
   if (options.as_json) std::cout << Encode(error) << "\n";
-  std::cerr << "stubctl: " << ReasonName(error.reason()) << ": "
-            << error.what() << "\n";
+  std::cerr << "stubctl: " << ReasonName(error.reason()) << ": " << error.what()
+            << "\n";
   return error.reason() == Reason::kDevice ? kFailed : kRefused;
 }
 
 int Main(int argc, char** argv) {
   Options options;
-  CLI::App app("Asks the stub domain of this virtual machine, through its "
-               "agent.");
+  CLI::App app(
+      "Asks the stub domain of this virtual machine, through its "
+      "agent.");
   app.footer(kExitCodes);
   app.set_version_flag("--version", "stubctl " STUBDOMAIN_VERSION);
   app.require_subcommand(1);
@@ -178,8 +179,9 @@ int Main(int argc, char** argv) {
                  "Do not propose to suspend the virtual machine");
 
   CLI::App* status = app.add_subcommand(
-      "status", "Show the open waits, and how often the virtual machine was "
-                "suspended.");
+      "status",
+      "Show the open waits, and how often the virtual machine was "
+      "suspended.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

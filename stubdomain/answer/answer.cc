@@ -22,8 +22,7 @@ std::optional<Frame> AnswerFor(const OwnAddresses& own, unsigned port,
       return AnswerNeighbourSolicitation(packet, *mac);
     }
   } else if (std::holds_alternative<EchoRequest>(packet.body)) {
-    const MacAddress* mac =
-        own.Find(port, packet.link, packet.ip->destination);
+    const MacAddress* mac = own.Find(port, packet.link, packet.ip->destination);
     // A ping to a broadcast address gets no answer (RFC 1122, 3.2.2.6).
     if (mac != nullptr && *mac == packet.link.destination &&
         !packet.ip->source.is_multicast() && ChecksumOk(packet)) {

@@ -41,8 +41,7 @@ TEST(DefaultHandlerTest, EndsWhenNoMoreCanBeKept) {
 
 TEST(DefaultHandlerTest, ACompleteReplyCountsHoweverTheConnectionEnded) {
   const DefaultHandler handler(100);
-  EXPECT_EQ(handler.Decide({.bytes = 100, .closed = true}),
-            Decision::kReplied);
+  EXPECT_EQ(handler.Decide({.bytes = 100, .closed = true}), Decision::kReplied);
   EXPECT_EQ(handler.Decide({.bytes = 100, .reset = true}), Decision::kReplied);
   EXPECT_EQ(handler.Decide({.bytes = 100, .buffer_full = true}),
             Decision::kReplied);

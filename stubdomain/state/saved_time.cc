@@ -10,22 +10,21 @@
 namespace stubdomain {
 
 void SaveTime(Time time, Time now, Writer& writer) {
-  if (time == kNever) {
-    writer.U64(UINT64_MAX);
-    return;
-  }
-  const Duration left = std::clamp(time - now, Duration(0), kMaxSavedDuration);
+  const Duration left =
+      time == kNever
+          ? Duration::max()
+          : std::clamp(time - now, -kMaxSavedDuration, kMaxSavedDuration);
   writer.U64(static_cast<uint64_t>(left.count()));
 }
 
 Time LoadTime(Reader& reader, Time now) {
-  const uint64_t left = reader.U64();
-  if (left == UINT64_MAX) return kNever;
-  if (left > static_cast<uint64_t>(kMaxSavedDuration.count())) {
+  const Duration left(static_cast<int64_t>(reader.U64()));
+  if (left == Duration::max()) return kNever;
+  if (left < -kMaxSavedDuration || left > kMaxSavedDuration) {
     reader.Fail();
     return kNever;
   }
-  return now + Duration(static_cast<int64_t>(left));
+  return now + left;
 }
 
 }  // namespace stubdomain

@@ -11,13 +11,14 @@
 
 namespace stubdomain {
 
-// The longest time that can be left: all of them are given in milliseconds, in
-// 32 bits.
+// The longest time between now and a saved time: all durations are given in
+// milliseconds, in 32 bits.
 inline constexpr Duration kMaxSavedDuration =
     std::chrono::milliseconds(UINT32_MAX);
 
 // Clocks of two hosts have nothing to do with each other, so what is saved is
-// the time that is left, in nanoseconds; UINT64_MAX: never.
+// the time that is left, in nanoseconds, negative for the past. INT64_MAX:
+// never.
 void SaveTime(Time time, Time now, Writer& writer);
 // Fails if it is further away than kMaxSavedDuration.
 Time LoadTime(Reader& reader, Time now);

@@ -31,7 +31,13 @@ Adoption::Adoption(Connection* connection, const FlowConfig* config,
   TouchPeer(now);
 }
 
-void Adoption::SetGuest(Guest guest, Time now, Output& output) {
+void Adoption::Pause() {
+  guest_ = Guest::kStopped;
+  sender_.Restart();
+  OfferWindow();
+}
+
+void Adoption::Resume(Guest guest, Time now, Output& output) {
   guest_ = guest;
   sender_.Restart();
   OfferWindow();
@@ -71,7 +77,7 @@ void Adoption::OnPeer(const Packet& packet, const TcpSegment& segment, Time now,
     if (duplicate && guest_runs()) {
       SendToGuest(IdleSeqForGuest(), kAck, segment.options.sack, output);
     }
-    receiver_.Take(segment, connection_->guest.mss, now);
+    receiver_.Take(segment, SegmentSize(), now);
     if (segment.length() > 0) settled_ = now + kSettle;
     NotePeer();
     TouchPeer(now);
@@ -108,7 +114,7 @@ void Adoption::OnGuest(const Packet& packet, const TcpSegment& segment,
     }
   } else if (reset_ || segment.end() <= guest.acked_seq() ||
              !connection_->NoteSent(Side::kGuest, segment)) {
-    guest_due_ = !reset_;
+    guest_due_ |= !reset_;
   } else {
     Forward(packet, output);
     TouchPeer(now);
@@ -177,7 +183,7 @@ bool Adoption::full() const {
   const Seq end =
       Earlier(receiver_.bytes().begin() + buffer, receiver_.Reachable());
   return Distance(receiver_.next(), Later(end, receiver_.limit())) <
-         connection_->guest.mss;
+         SegmentSize();
 }
 
 bool Adoption::MayLeave(Time now) const {
@@ -212,7 +218,7 @@ Seq Adoption::DesiredEdge() const {
 // 9293, 3.8.6.2.2).
 void Adoption::OfferWindow() {
   if (reset_ || receiver_.fin_received()) return;
-  const uint32_t enough = 2 * uint32_t{connection_->guest.mss};
+  const uint32_t enough = 2 * SegmentSize();
   const Seq edge = Earlier(DesiredEdge(), receiver_.Reachable());
   const uint32_t gain = Distance(receiver_.edge(), edge);
   const uint32_t left = Distance(receiver_.next(), receiver_.edge());

@@ -54,7 +54,10 @@ class Adoption {
            BufferBudget* budget, Time now);
 
   Guest guest() const { return guest_; }
-  void SetGuest(Guest guest, Time now, Output& output);
+  // The guest was stopped, again.
+  void Pause();
+  // The guest runs, or is ready.
+  void Resume(Guest guest, Time now, Output& output);
 
   // Segments that come; all are taken. A SYN of the guest never gets here.
   void OnPeer(const Packet& packet, const TcpSegment& segment, Time now,
@@ -62,7 +65,9 @@ class Adoption {
   void OnGuest(const Packet& packet, const TcpSegment& segment, Time now,
                Output& output);
   void Flush(Time now, Output& output);
-  bool needs_flush() const { return receiver_.due() != Receiver::Due::kNothing; }
+  bool needs_flush() const {
+    return !reset_ && receiver_.due() != Receiver::Due::kNothing;
+  }
   Time Deadline() const;
   void OnTimer(Time now, Output& output);
 
@@ -96,6 +101,7 @@ class Adoption {
 
   // Towards the guest.
   void TakeAck(const TcpSegment& segment, Time now);
+  uint32_t SegmentSize() const;
   Sender::Supply SupplyFor(const Output& output) const;
   void Replay(Time now, Output& output);
   void SendPiece(SeqRange piece, const Sender::Supply& supply, Output& output);

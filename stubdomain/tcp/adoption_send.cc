@@ -107,14 +107,20 @@ void Adoption::SendToGuest(Seq seq, uint8_t flags, const SackBlocks& sack,
   guest_due_ = false;
 }
 
+// The payload of a full segment, in both directions.
+uint32_t Adoption::SegmentSize() const {
+  const uint32_t mss =
+      std::min(connection_->guest.mss, connection_->peer.mss);
+  return std::min(mss - (connection_->timestamps() ? kTimestampsLength : 0),
+                  kMaxGsoPayload);
+}
+
 Sender::Supply Adoption::SupplyFor(const Output& output) const {
   Sender::Supply supply;
   supply.end = receiver_.next();
   supply.edge = connection_->peer.edge;
   supply.fin = receiver_.fin_received();
-  supply.segment = std::min(connection_->guest.mss, connection_->peer.mss);
-  if (connection_->timestamps()) supply.segment -= kTimestampsLength;
-  supply.segment = std::min(supply.segment, kMaxGsoPayload);
+  supply.segment = SegmentSize();
   supply.burst = supply.segment;
   if (output.OptionsFor(connection_->port, Side::kGuest).gso) {
     supply.burst = kMaxGsoPayload / supply.segment * supply.segment;

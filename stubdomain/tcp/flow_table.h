@@ -9,10 +9,11 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <set>
+#include <tuple>
 #include <unordered_map>
-#include <utility>
 
 #include "tcp/tcp_flow.h"
 
@@ -56,7 +57,7 @@ class FlowTable {
   // `packet` has a TCP body; `from` says on which side of the stub it came.
   Result OnFrame(unsigned port, Side from, const Packet& packet, Time now,
                  Output& output);
-  void Adopt(Time now, Output& output);
+  void Adopt(Time now);
   void Release(Time now, Output& output);
   void Replay(Time now, Output& output);
   void Flush(Time now, Output& output);
@@ -87,20 +88,38 @@ class FlowTable {
 
  private:
   struct Key {
-    unsigned port;
+    unsigned port = 0;
     FlowId id;
     friend bool operator==(const Key&, const Key&) = default;
   };
+  // Keyed by where the table lies, so that nobody outside can aim at collisions.
   struct Hash {
-    uint64_t seed;
+    const void* seed;
     size_t operator()(const Key& key) const;
   };
   struct Entry;
-  using Lru = std::list<Entry*>;
-  struct Deadlines;
+  using Entries = std::list<Entry*>;
+  using Due = std::tuple<Time, uint64_t, Entry*>;
+
+  static bool Weak(const TcpFlow& flow);
+  Entry* FindOrAdd(const Key& key, Side from, const TcpSegment& segment);
+  bool MakeRoom();
+  Entry* Add(std::unique_ptr<TcpFlow> flow);
+  void Remove(Entry* entry);
+  // To be called after each event of the entry's flow.
+  void Update(Entry* entry, Time now);
+  template <typename Event>
+  void ForAll(Time now, Event event);
 
   FlowTableConfig config_;
   BufferBudget* budget_;
+  std::unordered_map<Key, std::unique_ptr<Entry>, Hash> flows_;
+  // The longest idle first: those that are evicted first, and the others.
+  Entries weak_;
+  Entries strong_;
+  std::set<Due> timers_;
+  std::map<uint64_t, Entry*> unflushed_;  // by number
+  uint64_t last_number_ = 0;
 };
 
 }  // namespace stubdomain

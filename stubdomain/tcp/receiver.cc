@@ -82,7 +82,7 @@ void Receiver::Promise(Seq edge) {
 }
 
 Seq Receiver::Reachable() const {
-  const uint64_t most = uint64_t{1} << 30;
+  const uint64_t most = (uint64_t{1} << 30) - 1;
   return limit_ +
          static_cast<uint32_t>(std::min<uint64_t>(share_.available(), most));
 }

@@ -32,6 +32,7 @@ void Sender::OnAck(Seq ack, Time now) {
   highest_ = Later(highest_, ack);
   allowance_ = std::min(2 * allowance_, kMaxInFlight);
   duplicates_ = 0;
+  probing_ = false;
   // An acknowledgement of a part of what was lost shows the next loss (RFC
   // 6582).
   resend_ = recover_ && ack < *recover_;

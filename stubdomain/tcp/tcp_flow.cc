@@ -57,9 +57,9 @@ Verdict TcpFlow::OnFrame(Side from, const Packet& packet, Time now,
   return Verdict::kTaken;
 }
 
-AdoptRefusal TcpFlow::Adopt(Time now, Output& output) {
+AdoptRefusal TcpFlow::Adopt(Time now) {
   if (adoption_) {
-    adoption_->SetGuest(Adoption::Guest::kStopped, now, output);
+    adoption_->Pause();
     return AdoptRefusal::kNone;
   }
   if (!tracked()) return AdoptRefusal::kUntracked;
@@ -71,13 +71,13 @@ AdoptRefusal TcpFlow::Adopt(Time now, Output& output) {
 
 void TcpFlow::Release(Time now, Output& output) {
   if (phase() != Phase::kAdopted) return;
-  adoption_->SetGuest(Adoption::Guest::kRuns, now, output);
+  adoption_->Resume(Adoption::Guest::kRuns, now, output);
   LeaveIfLevel(now, output);
 }
 
 void TcpFlow::Replay(Time now, Output& output) {
   if (phase() != Phase::kReleased) return;
-  adoption_->SetGuest(Adoption::Guest::kReady, now, output);
+  adoption_->Resume(Adoption::Guest::kReady, now, output);
   LeaveIfLevel(now, output);
 }
 
@@ -142,7 +142,7 @@ std::unique_ptr<TcpFlow> TcpFlow::Load(Reader& reader, const FlowConfig* config,
   auto flow = std::make_unique<TcpFlow>(0, FlowId{}, config, budget);
   if (!flow->connection_.Load(reader)) return nullptr;
   if (reader.Bool()) {
-    if (!flow->tracked() || !flow->established() || flow->closed()) {
+    if (!flow->tracked() || !flow->established()) {
       reader.Fail();
       return nullptr;
     }

@@ -66,7 +66,7 @@ class TcpFlow {
   // A segment of this connection that `from` sends.
   Verdict OnFrame(Side from, const Packet& packet, Time now, Output& output);
   // The guest was stopped. Has no effect on a flow that is adopted already.
-  AdoptRefusal Adopt(Time now, Output& output);
+  AdoptRefusal Adopt(Time now);
   // The guest runs again. May go straight to kFollowing.
   void Release(Time now, Output& output);
   // The guest takes what was kept. May go straight to kFollowing.

@@ -38,8 +38,8 @@ Seq Talk::Next(Side from) const {
 Frame Talk::Build(Side from, Seq seq, uint8_t flags, uint32_t position,
                   uint32_t length) const {
   const bool guest = from == Side::kGuest;
-  const Link link{guest ? kPeerMac : kGuestMac, guest ? kGuestMac : kPeerMac,
-                  {}};
+  const Link link{
+      guest ? kPeerMac : kGuestMac, guest ? kGuestMac : kPeerMac, {}};
   const Route route{link, guest ? id_.guest : id_.peer,
                     guest ? id_.peer : id_.guest};
   TcpFields fields;
@@ -67,15 +67,14 @@ Frame Talk::SynAck(Side from) {
 Frame Talk::Ack(Side from) { return Build(from, Next(from), kAck, 0, 0); }
 
 Frame Talk::Data(Side from, uint32_t length) {
-  Frame frame =
-      Build(from, Next(from), kAck | kPsh, end(from).sent, length);
+  Frame frame = Build(from, Next(from), kAck | kPsh, end(from).sent, length);
   end(from).sent += length;
   return frame;
 }
 
-Frame Talk::DataAgain(Side from, uint32_t length) {
-  end(from).sent -= length;
-  return Data(from, length);
+Frame Talk::Resend(Side from, uint32_t position, uint32_t length) const {
+  return Build(from, end(from).isn + 1 + position, kAck | kPsh, position,
+               length);
 }
 
 Frame Talk::Fin(Side from) {
@@ -88,9 +87,7 @@ Frame Talk::Rst(Side from) {
   return Build(from, Next(from), kRst | kAck, 0, 0);
 }
 
-Frame Talk::Probe(Side from) {
-  return Build(from, Next(from) - 1, kAck, 0, 0);
-}
+Frame Talk::Probe(Side from) { return Build(from, Next(from) - 1, kAck, 0, 0); }
 
 bool Talk::Concerns(Side to, const Packet& packet) const {
   const TcpSegment* tcp = packet.tcp();

@@ -46,8 +46,8 @@ class Talk {
   Frame Rst(Side from);
   // A keep-alive probe: an acknowledgement with an old sequence number.
   Frame Probe(Side from);
-  // What it sent last, again.
-  Frame DataAgain(Side from, uint32_t length);
+  // What it sent before, again.
+  Frame Resend(Side from, uint32_t position, uint32_t length) const;
 
   // The frame, which `to` gets, is of this connection and direction.
   bool Concerns(Side to, const Packet& packet) const;

@@ -57,8 +57,7 @@ sd_callbacks Trace::Callbacks() {
             return static_cast<Trace*>(self)->OnSend(
                 port, to == SD_GUEST ? Side::kGuest : Side::kPeer, *frame);
           },
-      .suspend =
-          [](void* self) { static_cast<Trace*>(self)->Note("suspend"); },
+      .suspend = [](void* self) { static_cast<Trace*>(self)->Note("suspend"); },
       .restore =
           [](void* self, sd_reason reason) {
             static_cast<Trace*>(self)->Note("restore " + ReasonText(reason));
@@ -70,10 +69,10 @@ sd_callbacks Trace::Callbacks() {
           },
       .ended =
           [](void* self, const sd_ended* ended) {
-            static_cast<Trace*>(self)->Note(
-                "ended " + std::to_string(ended->stub) + " " +
-                OutcomeText(ended->outcome) + " " +
-                std::to_string(ended->bytes));
+            static_cast<Trace*>(self)->Note("ended " +
+                                            std::to_string(ended->stub) + " " +
+                                            OutcomeText(ended->outcome) + " " +
+                                            std::to_string(ended->bytes));
           },
       .unmatched =
           [](void* self, const char* description) {
@@ -93,6 +92,14 @@ void Trace::Note(std::string line) {
 }
 
 Lines Trace::Take() { return std::exchange(lines_, {}); }
+
+Lines Trace::TakeNotices() {
+  Lines lines = Take();
+  std::erase_if(lines, [](const std::string& line) {
+    return line.starts_with("peer:") || line.starts_with("guest:");
+  });
+  return lines;
+}
 
 sd_info Trace::info() const {
   sd_info info;
@@ -119,8 +126,7 @@ bool Trace::OnSend(unsigned port, Side to, const sd_frame& frame) {
 }
 
 void Trace::NoteSegment(const Talk& talk, Side to, const TcpSegment& segment) {
-  const std::string name =
-      " (" + std::to_string(talk.id().guest.port) + ")";
+  const std::string name = " (" + std::to_string(talk.id().guest.port) + ")";
   const std::string who = to == Side::kGuest ? "guest: " : "peer: ";
   const uint32_t position = talk.Position(Other(to), segment.seq);
   if (segment.has(kSyn)) Note(who + "syn" + name);
@@ -144,7 +150,8 @@ void Trace::After() {
 
 void Trace::Dispatch() {
   dispatching_ = true;
-  while (sd_pending(stub_)) sd_dispatch(stub_, now_);
+  for (int i = 0; i < 1000 && sd_pending(stub_); ++i) sd_dispatch(stub_, now_);
+  EXPECT_FALSE(sd_pending(stub_));
   dispatching_ = false;
 }
 

@@ -23,8 +23,8 @@ using Lines = std::vector<std::string>;
 // bottom half would, and notes every effect as a line:
 //
 //   waiting 1                 ended 1 replied 5       suspend
-//   restore reply             cancelled reply         unmatched TCP data from ...
-//   peer: ack 5 (40000)       guest: data 0+5 (40000) guest: fin (40000)
+//   restore reply             cancelled reply         unmatched TCP data from
+//   ... peer: ack 5 (40000)       guest: data 0+5 (40000) guest: fin (40000)
 //
 // Numbers of bytes are positions in the payload; the guest's port names the
 // connection. Acknowledgements to the guest are not noted.
@@ -41,6 +41,8 @@ class Trace {
   sd_stub* stub() const { return stub_; }
   // What was noted since the last call.
   Lines Take();
+  // The same, without the frames.
+  Lines TakeNotices();
   uint64_t now() const { return now_; }
   sd_info info() const;
 

@@ -21,7 +21,8 @@ std::string Text(const Address& address, uint16_t port) {
 
 std::string Kind(const TcpSegment& segment) {
   if (segment.has(kSyn)) {
-    return segment.has(kAck) ? "TCP connection answer" : "TCP connection attempt";
+    return segment.has(kAck) ? "TCP connection answer"
+                             : "TCP connection attempt";
   }
   if (segment.has(kRst)) return "TCP reset";
   if (!segment.payload.empty()) return "TCP data";

@@ -27,8 +27,10 @@ Offload LoadOffload(Reader& reader) {
   offload.data_valid = reader.Bool();
   offload.ecn = reader.Bool();
   const uint8_t gso = reader.U8();
-  if (gso > SD_GSO_UDP_L4) reader.Fail();
-  else offload.gso = static_cast<sd_gso>(gso);
+  if (gso > SD_GSO_UDP_L4)
+    reader.Fail();
+  else
+    offload.gso = static_cast<sd_gso>(gso);
   offload.gso_size = reader.U16();
   offload.header_len = reader.U16();
   offload.csum_start = reader.U16();
@@ -41,8 +43,7 @@ Offload LoadOffload(Reader& reader) {
 void HeldFrames::Hold(unsigned port, const Packet& packet) {
   bytes_ += packet.frame.size();
   frames_.push_back(
-      {port,
-       {{packet.frame.begin(), packet.frame.end()}, packet.offload}});
+      {port, {{packet.frame.begin(), packet.frame.end()}, packet.offload}});
   while (frames_.size() > kMaxHeldFrames || bytes_ > kMaxHeldBytes) {
     DropOldest();
   }

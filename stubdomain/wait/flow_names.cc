@@ -17,8 +17,8 @@ constexpr std::array<uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0,    0,
 
 Endpoint FromC(const sd_address& address) {
   const std::span<const uint8_t> bytes(address.bytes);
-  const bool mapped = std::ranges::equal(
-      bytes.first(kMappedPrefix.size()), kMappedPrefix);
+  const bool mapped =
+      std::ranges::equal(bytes.first(kMappedPrefix.size()), kMappedPrefix);
   Endpoint endpoint;
   endpoint.port = address.port;
   if (address.family == 4) {

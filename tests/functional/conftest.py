@@ -24,10 +24,23 @@ def logs(request):
     return pathlib.Path(base) / request.path.stem / name
 
 
+VMS = pytest.StashKey()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A failed test shows what its VMs said."""
+    report = (yield).get_result()
+    if report.failed:
+        report.sections += [
+            section for vm in item.stash.get(VMS, [])
+            for section in vm.sections()]
+
+
 @pytest.fixture
-def make_vm(logs):
+def make_vm(request, logs):
     """Makes VMs that end with the test; see class Vm."""
-    made = []
+    made = request.node.stash.setdefault(VMS, [])
 
     def make(name="vm", **options):
         made.append(Vm(logs, name, **options))
@@ -45,11 +58,23 @@ def vm(make_vm):
 
 
 @pytest.fixture
-def peer():
+def make_peer():
+    """Makes servers that end with the test; see class Peer."""
+    made = []
+
+    def make(*arguments):
+        made.append(Peer(*arguments))
+        return made[-1]
+
+    yield make
+    for peer in made:
+        peer.close()
+
+
+@pytest.fixture
+def peer(make_peer):
     """A server on the host's loopback."""
-    peer = Peer()
-    yield peer
-    peer.close()
+    return make_peer()
 
 
 @pytest.fixture
@@ -73,8 +98,6 @@ def family(request):
 
 
 @pytest.fixture
-def tap_peer(tap_network, family):
+def tap_peer(make_peer, tap_network, family):
     """A server at the other end of the tap device."""
-    peer = Peer(HOST[family], tap_network.make_socket)
-    yield peer
-    peer.close()
+    return make_peer(HOST[family], tap_network.make_socket)

@@ -15,25 +15,27 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def ram_blocks(vm):
-    """[(first address, end)] in QEMU of the VM's RAM blocks."""
-    lines = vm.hmp("info ramblock").splitlines()
+    """[(first address, end)] in QEMU of the VM's RAM blocks, without ROMs."""
     blocks = []
-    for line in lines[1:]:
-        total, address = re.search(r"(0x\w+) +(0x\w+) +\w+$", line).groups()
+    for total, address in re.findall(r"(0x\w+) +(0x\w+) +rw\s*$",
+                                     vm.hmp("info ramblock"), re.M):
         blocks.append((int(address, 16), int(address, 16) + int(total, 16)))
     return blocks
 
 
 def resident_bytes(pid, blocks):
-    """Resident bytes of all mappings that touch one of the blocks."""
-    resident, counts = 0, False
+    """Resident bytes of all mappings that touch one of the blocks. What is
+    mapped from a suspend file is page cache, and not counted here."""
+    resident, counts = 0, None
     for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines():
         header = re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line)
         if header:
             begin, end = (int(address, 16) for address in header.groups())
-            counts = any(begin < block_end and block_begin < end
-                         for block_begin, block_end in blocks)
-        elif counts and line.startswith("Rss:"):
+            counts = None
+            if any(begin < block_end and block_begin < end
+                   for block_begin, block_end in blocks):
+                counts = "Anonymous:" if line.endswith(".suspend") else "Rss:"
+        elif counts and line.startswith(counts):
             resident += int(line.split()[1]) * 1024
     return resident
 

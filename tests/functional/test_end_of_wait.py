@@ -27,8 +27,7 @@ def test_timeout_wakes_the_guest_and_the_program_goes_on(vm, peer):
 
 
 def test_timeout_while_the_guest_runs(vm, peer):
-    vm.cmd("qom-set", path="/machine/peripheral/stub0",
-           property="suspend-delay", value=60_000)
+    vm.set_policy(suspend_delay=60_000)
     program = Download(vm, peer.port, "--timeout 500")
     connection = peer.accept_request()
     vm.wait_event("STUBDOMAIN_TIMEOUT")
@@ -86,8 +85,7 @@ def test_host_takes_a_wait_back(vm, peer):
 
 
 def test_program_that_goes_away_takes_its_wait_along(vm, peer):
-    vm.cmd("qom-set", path="/machine/peripheral/stub0",
-           property="suspend-delay", value=60_000)
+    vm.set_policy(suspend_delay=60_000)
     Download(vm, peer.port)
     peer.accept_request()
     vm.wait_event("STUBDOMAIN_WAIT")

@@ -75,11 +75,9 @@ def test_bound_for_all_connections_together(make_vm, peer):
     bound = 4 * MIB
     body = noise(3 * MIB)
     vm = make_vm(device=f"flow-buffer={bound},total-buffer={bound}").boot()
-    programs, connections = [], []
-    for name in ("one", "two"):
-        # The second connection is there before the first one's wait.
-        options = ["--bytes", str(SIZE)]
-        programs.append(Download(vm, peer.port, *options, name=name))
+    vm.set_policy(suspend_delay=2000)
+    programs = [Download(vm, peer.port, f"--bytes {SIZE}", name=name)
+                for name in ("one", "two")]
     connections = [peer.accept_request(), peer.accept_request()]
     vm.wait_suspended()
     sendings = [connection.in_background(connection.reply, body)

@@ -36,8 +36,7 @@ def test_one_nic_wakes_and_the_others_bytes_are_kept(make_vm, peer):
     """A13: the stub domain keeps what comes to all NICs."""
     vm = make_vm(**SECOND_NIC).boot()
     bodies = [noise(50_000, seed=1), noise(60_000, seed=2)]
-    vm.cmd("qom-set", path=f"/machine/peripheral/{DEVICE}",
-           property="suspend-delay", value=2000)
+    vm.set_policy(suspend_delay=2000)
     programs = [Download(vm, peer.port, "--bytes 1000000", name="one"),
                 Download(vm, peer.port, name="two", host="10.0.3.2")]
     by_guest = {}

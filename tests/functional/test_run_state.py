@@ -77,8 +77,7 @@ def test_suspend_and_restore_are_refused_in_the_wrong_state(vm):
 
 def test_guest_that_someone_else_stopped_is_left_stopped(vm, peer):
     """Only what the stub domain suspended is woken by a reply."""
-    vm.cmd("qom-set", path="/machine/peripheral/stub0",
-           property="suspend-delay", value=500)
+    vm.set_policy(suspend_delay=500)
     program = Download(vm, peer.port)
     connection = peer.accept_request()
     vm.wait_event("STUBDOMAIN_WAIT")

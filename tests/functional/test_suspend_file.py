@@ -8,7 +8,7 @@ import os
 import stat
 
 from network import HOST, tap_options
-from peer import Peer, noise
+from peer import noise
 from program import sha256, suspend_on_wait
 from vm import TIMEOUT
 
@@ -35,11 +35,12 @@ def test_guest_runs_on_after_qemu_was_killed(vm, peer, make_vm):
     assert second.shell.check(IDENTITY) == identity
 
 
-def test_connection_survives_that_qemu_was_killed(make_vm, tap_network):
+def test_connection_survives_that_qemu_was_killed(make_vm, make_peer,
+                                                  tap_network):
     """With the host's TCP as the peer: the stub domain's state is in the file,
     the peer sends again what QEMU's death lost."""
     options = tap_options(tap_network)
-    peer = Peer(HOST[4], tap_network.make_socket)
+    peer = make_peer(HOST[4], tap_network.make_socket)
     vm = make_vm(**options).boot()
     program, connection, suspended = suspend_on_wait(vm, peer, host=HOST[4])
     vm.kill_hard()
@@ -52,7 +53,6 @@ def test_connection_survives_that_qemu_was_killed(make_vm, tap_network):
     second.run_incoming()
     status, output = second.shell.attach(program.job).wait(TIMEOUT)
     assert (status, output.split()[0]) == (0, sha256(body))
-    peer.close()
 
 
 def test_file_of_a_running_vm_is_refused(vm, peer, make_vm):

@@ -13,7 +13,7 @@ import pytest
 from network import GUEST, HOST
 from peer import noise
 from program import Download, sha256, suspend_on_wait
-from vm import DEVICE, TIMEOUT
+from vm import TIMEOUT
 
 MIB = 1 << 20
 
@@ -73,8 +73,7 @@ def test_keep_alives_prove_something(tap_vm, tap_peer, family):
 
 def test_stub_domain_sends_keep_alives(tap_vm, tap_network, tap_peer, family):
     """For NATs on the way, which forget what is silent."""
-    tap_vm.cmd("qom-set", path=f"/machine/peripheral/{DEVICE}",
-               property="keepalive", value=300)
+    tap_vm.set_policy(keepalive=300)
     program, connection, _ = suspend_on_wait(tap_vm, tap_peer,
                                              host=HOST[family])
     before = tap_network.received_segments()
@@ -112,10 +111,10 @@ def test_ping_proves_something(tap_vm, tap_network, family):
     assert not tap_network.ping(family, timeout=2)
 
 
-def test_request_that_was_lost_is_sent_again(tap_vm, tap_network, tap_peer,
-                                            family):
-    """What the guest had sent, and the peer not acknowledged, is the stub
-    domain's to retransmit."""
+def test_request_on_its_way_is_waited_for(tap_vm, tap_network, tap_peer,
+                                          family):
+    """A guest whose request was not acknowledged yet still has to send it
+    again, so it is not suspended before."""
     vm = tap_vm
     vm.shell.put(b"""
         exec 3<>/dev/tcp/$1/$2
@@ -128,9 +127,11 @@ def test_request_that_was_lost_is_sent_again(tap_vm, tap_network, tap_peer,
     connection = tap_peer.accept()
     with tap_network.loss(family):
         vm.shell.check("touch /tmp/go")
-        vm.wait_suspended()
+        vm.wait_event("STUBDOMAIN_WAIT")
+        time.sleep(2)
+        assert vm.run_state() == "running"
+    vm.wait_suspended()
     assert connection.read_line() == "question"
-    assert vm.run_state() == "paused"
     connection.send(b"answer\n")
     connection.close()
     vm.wait_restored()
@@ -141,8 +142,7 @@ def test_request_that_was_lost_is_sent_again(tap_vm, tap_network, tap_peer,
 def test_connection_that_no_stub_waits_for(tap_vm, tap_network, policy):
     """A11: a new connection to a suspended guest."""
     vm = tap_vm
-    vm.cmd("qom-set", path=f"/machine/peripheral/{DEVICE}",
-           property="unmatched", value=policy)
+    vm.set_policy(unmatched=policy)
     vm.shell.check("nc -l -p 7000 -e echo hello >/dev/null 2>&1 &")
     vm.shell.check("until grep ':1B58' /proc/net/tcp /proc/net/tcp6; "
                    "do sleep 0.1; done")

@@ -43,8 +43,10 @@ class Vm(QEMUMachine):
     def __init__(self, logs, name="vm", *, suspend_dir=None,
                  netdev="user,id=net0",
                  nic="virtio-net-pci", device="", append="", arguments=(),
-                 memory=("-m", "256"), wrapper=()):
+                 memory=("-m", "256"), wrapper=(),
+                 binary=BUILD / "bin" / "qemu-system-x86_64"):
         logs.mkdir(parents=True, exist_ok=True)
+        self.name = name
         self.console = logs / f"{name}-console.log"
         # Paths of sockets have to be short.
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="stubdomain-"))
@@ -56,8 +58,8 @@ class Vm(QEMUMachine):
         if device:
             device = f",{device}"
         super().__init__(
-            str(BUILD / "bin" / "qemu-system-x86_64"), name=name,
-            log_dir=str(logs), base_temp_dir=str(self.directory),
+            str(binary), name=name, log_dir=str(logs),
+            base_temp_dir=str(self.directory),
             wrapper=wrapper, qmp_timer=TIMEOUT, args=[
                 "-accel", ACCELERATOR, "-machine", "q35", *memory,
                 "-nodefaults", "-netdev", netdev,
@@ -75,12 +77,12 @@ class Vm(QEMUMachine):
         self.connect_shell()
         return self
 
-    def launch_incoming(self, path):
+    def launch_incoming(self, path, mapped_ram=True):
         """Start it with the VM in a suspend file; false if that failed."""
         self.add_args("-incoming", "defer")
         self.launch()
         self.cmd("migrate-set-capabilities", capabilities=[
-            {"capability": "mapped-ram", "state": True}])
+            {"capability": "mapped-ram", "state": mapped_ram}])
         self.cmd("migrate-incoming", {"uri": f"file:{path}",
                                       "exit-on-error": False})
         return self.migration_ends() == "completed"
@@ -113,6 +115,14 @@ class Vm(QEMUMachine):
         shutil.rmtree(self.directory)
         shutil.rmtree(self.suspend_dir, ignore_errors=True)
 
+    def sections(self):
+        """(title, text) for the report of a failed test."""
+        events = "\n".join(str(event) for event in self.events)
+        yield f"{self.name}: QMP events", events
+        for path in (self.console, self.console.with_name(f"{self.name}.log")):
+            if path.exists():
+                yield f"{path.name}", path.read_text(errors="replace")
+
     # -- QMP --
 
     def hmp(self, line):
@@ -131,6 +141,12 @@ class Vm(QEMUMachine):
         """The stub domain as query-stubdomain tells."""
         (info,) = self.cmd("query-stubdomain")
         return info
+
+    def set_policy(self, **values):
+        """Properties of the device, dashes as underlines."""
+        for name, value in values.items():
+            self.cmd("qom-set", path=f"/machine/peripheral/{DEVICE}",
+                     property=name.replace("_", "-"), value=value)
 
     def stubs(self):
         return self.cmd("query-stubdomain-stubs")

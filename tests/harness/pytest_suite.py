@@ -16,6 +16,10 @@ from harness.pytest_results import MARK
 SUITE_SECONDS = 2400
 TEST_SECONDS = 180  # a hang is a failure
 
+# What the guest has beside busybox and our programs: bash can keep a TCP
+# connection open from command to command.
+GUEST_IMAGE = ["--with", "bash"]
+
 
 def functional(top, logs, report):
     # Two at a time: each VM is mostly one busy thread.
@@ -48,8 +52,8 @@ class Results:
 
 def run(top, logs, report, workers):
     tests = top / "tests"
-    subprocess.run([sys.executable, tests / "guest-image" / "build"],
-                   check=True)
+    subprocess.run([sys.executable, tests / "guest-image" / "build",
+                    "--build", top / "build", *GUEST_IMAGE], check=True)
     results = Results(logs, report)
     outcome = program.run(
         [sys.executable, "-m", "pytest", "-p", "harness.pytest_results",

@@ -6,16 +6,13 @@ SPDX-License-Identifier: GPL-2.0-or-later
 
 import os
 import pathlib
-import sys
 
 import pytest
 
+# Before what is in tests/functional: it makes that known.
 from domain import BRIDGE, HOST, Domain, watch_lifecycle, watch_monitor
+from peer import Peer
 from private_libvirt import BUILD, PrivateLibvirt
-
-sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent
-                    / "functional"))
-from peer import Peer  # noqa: E402
 
 
 @pytest.fixture(scope="session")

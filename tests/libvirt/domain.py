@@ -17,9 +17,10 @@ import xml.etree.ElementTree as ElementTree
 from private_libvirt import BUILD
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
-sys.path += [str(TESTS / "guest-image")]
+sys.path += [str(TESTS / "guest-image"), str(TESTS / "functional")]
 
 from guest_shell import GuestShell, kernel_arguments  # noqa: E402
+from vm import IMAGE  # noqa: E402
 
 XML = TESTS.parent / "contrib" / "libvirt" / "stubdomain-guest.xml"
 IMAGES = "/var/lib/libvirt/images"
@@ -87,7 +88,7 @@ class Domain:
         return "/proc/" + self.libvirt.run("cat", path).stdout.strip()
 
     def _prepare_files(self, network):
-        for name in ("vmlinuz", "initramfs.cpio.zst"):
+        for name in ("vmlinuz", f"{IMAGE}.cpio.zst"):
             shutil.copy(BUILD / "guest" / name, self._images)
         subprocess.run(
             [BUILD / "bin" / "qemu-img", "create", "-q", "-f", "qcow2",
@@ -108,7 +109,7 @@ def adapt(domain, network):
     words = kernel_arguments(BUILD, append=addresses)
     boot = domain.find("os")
     for tag, text in (("kernel", f"{IMAGES}/vmlinuz"),
-                      ("initrd", f"{IMAGES}/initramfs.cpio.zst"),
+                      ("initrd", f"{IMAGES}/{IMAGE}.cpio.zst"),
                       ("cmdline", words[words.index("-append") + 1])):
         ElementTree.SubElement(boot, tag).text = text
     devices = domain.find("devices")

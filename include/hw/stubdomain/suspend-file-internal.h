@@ -81,6 +81,11 @@ struct SuspendImage {
     /* Protects the mark, SuspendJob.stopped and the mapping of guest RAM. */
     QemuMutex lock;
     enum sd_suspend_mark mark;
+    /*
+     * First page of the file. The mark is written together with the rest of
+     * it, since that takes no reading.
+     */
+    uint8_t *first_page;
 };
 
 struct SuspendFile {
@@ -149,7 +154,12 @@ bool suspend_image_sync(SuspendImage *image, Error **errp);
 bool suspend_image_sync_name(SuspendImage *image, Error **errp);
 /* Drop the page cache of what is on the disk. Any thread. */
 void suspend_image_drop_cache(SuspendImage *image);
-/* Caller holds @image->lock. */
+/*
+ * What the first page holds behind the mark; written with the next mark.
+ * Caller holds @image->lock, here and below.
+ */
+void suspend_image_set_first_page(SuspendImage *image, const void *data,
+                                  size_t length);
 bool suspend_image_set_mark(SuspendImage *image, enum sd_suspend_mark mark,
                             Error **errp);
 /*

@@ -49,7 +49,7 @@ static const struct {
     const char *place; /* in the error text */
 } bad_requests[] = {
     /* not JSON, or not an object */
-    { "blank", "   ", STUBDOMAIN_RESULT_SYNTAX, "empty" },
+    { "blank", "   ", STUBDOMAIN_RESULT_SYNTAX, "JSON" },
     { "words", "suspend me", STUBDOMAIN_RESULT_SYNTAX, "JSON" },
     { "unfinished", "{'op': 'status'", STUBDOMAIN_RESULT_SYNTAX, "JSON" },
     { "trailing", "{'op': 'status'} x", STUBDOMAIN_RESULT_SYNTAX, "JSON" },

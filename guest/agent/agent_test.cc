@@ -1,0 +1,414 @@
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "agent/agent.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "agent/fake_device.h"
+#include "agent/fake_wall_clock.h"
+#include "agent/loopback.h"
+
+namespace stubdomain {
+namespace {
+
+using nlohmann::json;
+using Ops = std::vector<std::string>;
+using Stubs = std::vector<uint32_t>;
+
+constexpr uid_t kRoot = 0;
+constexpr uid_t kUser = 1000;
+constexpr char kByAddress[] =
+    R"({"op":"wait","flow":{"guest":{"host":"10.0.2.15","port":4000},)"
+    R"("peer":{"host":"10.0.2.2","port":80}}})";
+
+class AgentTest : public testing::Test {
+ protected:
+  struct Sent {
+    Agent::ClientId client;
+    json answer;
+    bool last;
+  };
+
+  AgentTest() {
+    agent_.Start();
+    device_.TakeOps();
+  }
+
+  // A message of a client, with a duplicate of `fd` if that is not -1.
+  void Request(Agent::ClientId client, const std::string& text, int fd = -1,
+               uid_t uid = kUser) {
+    Packet packet;
+    packet.data = text;
+    if (fd >= 0) packet.fd = UniqueFd(dup(fd));
+    agent_.OnRequest(client, uid, packet);
+  }
+
+  // The only answer since the last call.
+  Sent TakeAnswer() {
+    EXPECT_EQ(sent_.size(), 1u);
+    Sent sent = sent_.empty() ? Sent{} : sent_.back();
+    sent_.clear();
+    return sent;
+  }
+
+  // Checks that the only answer is this error, and the last.
+  void ExpectError(const std::string& reason, const std::string& text) {
+    const Sent sent = TakeAnswer();
+    EXPECT_EQ(sent.answer, (json{{"error", text}, {"reason", reason}}));
+    EXPECT_TRUE(sent.last);
+  }
+
+  // A wait through a socket; returns its stub.
+  uint32_t StartWait(Agent::ClientId client) {
+    Request(client, R"({"op":"wait"})", loopback_.guest());
+    const Sent sent = TakeAnswer();
+    EXPECT_FALSE(sent.last);
+    device_.TakeOps();
+    return sent.answer.at("stub");
+  }
+
+  FakeDevice device_;
+  FakeWallClock clock_;
+  Loopback loopback_;
+  std::optional<SocketEntry> found_socket_;
+  std::vector<Sent> sent_;
+  Agent agent_{
+      device_,
+      clock_,
+      {.answer =
+           [this](Agent::ClientId client, const Answer& answer, bool last) {
+             sent_.push_back({client, json::parse(Encode(answer)), last});
+           },
+       .find_socket = [this](const Endpoint&,
+                             const Endpoint&) { return found_socket_; },
+       .interrupts = "fake"}};
+};
+
+// -- start and stop --
+
+TEST(AgentStart, SaysHelloAndEnablesItsInterrupts) {
+  FakeDevice device;
+  FakeWallClock clock;
+  Agent agent(device, clock, {});
+  agent.Start();
+  EXPECT_EQ(device.TakeOps().front(), "hello");
+  EXPECT_EQ(device.Peek(STUBDOMAIN_REG_INT_ENABLE),
+            STUBDOMAIN_INT_RESTORED | STUBDOMAIN_INT_ENDED);
+}
+
+TEST(AgentStart, CancelsAllThatAnAgentBeforeItLeft) {
+  FakeDevice device;
+  FakeWallClock clock;
+  for (uint32_t stub = 1; stub <= 5; stub++) device.AddWait(stub, "guest");
+  Agent agent(device, clock, {});
+  agent.Start();
+  EXPECT_EQ(device.OpenWaits(), Stubs{});
+}
+
+TEST(AgentStart, LeavesTheHostsStubs) {
+  FakeDevice device;
+  FakeWallClock clock;
+  device.AddWait(1, "host");
+  Agent agent(device, clock, {});
+  agent.Start();
+  EXPECT_EQ(device.OpenWaits(), Stubs{1});
+}
+
+TEST(AgentStart, RestoreBeforeItStartedIsHandled) {
+  FakeDevice device;
+  FakeWallClock clock;
+  device.Restore();
+  Agent agent(device, clock, {});
+  agent.Start();
+  EXPECT_EQ(device.TakeOps(), (Ops{"hello", "status", "ready", "results"}));
+}
+
+TEST(AgentStart, DeviceThatRefusesHelloIsAnError) {
+  FakeDevice device;
+  FakeWallClock clock;
+  Agent agent(device, clock, {});
+  device.AnswerNext(STUBDOMAIN_RESULT_REFUSED, "no");
+  EXPECT_THROW(agent.Start(), RequestError);
+}
+
+TEST_F(AgentTest, StopCancelsTheWaitsAndSaysBye) {
+  StartWait(1);
+  StartWait(2);
+  agent_.Stop();
+  EXPECT_EQ(device_.TakeOps(), (Ops{"cancel", "cancel", "bye"}));
+  EXPECT_EQ(device_.OpenWaits(), Stubs{});
+  EXPECT_EQ(device_.Peek(STUBDOMAIN_REG_INT_ENABLE), 0u);
+  EXPECT_TRUE(sent_.empty());
+}
+
+// -- a wait through a socket --
+
+TEST_F(AgentTest, WaitNamesTheConnectionAndWhatWasRead) {
+  loopback_.Reply("old");
+  loopback_.Read(3);
+  Request(1, R"({"op":"wait","timeout":500,"plan":{"bytes":9}})",
+          loopback_.guest());
+  EXPECT_EQ(device_.LastRequest(), (json{{"op", "wait"},
+                                         {"flow", FlowToJson(loopback_.flow())},
+                                         {"received", 3},
+                                         {"timeout", 500},
+                                         {"plan", {{"bytes", 9}}},
+                                         {"suspend", true}}));
+  const Sent sent = TakeAnswer();
+  EXPECT_EQ(sent.client, 1u);
+  EXPECT_EQ(sent.answer, (json{{"stub", 1}}));
+  EXPECT_FALSE(sent.last);
+}
+
+TEST_F(AgentTest, ReplyThatIsThereIsAnsweredWithoutTheDevice) {
+  loopback_.Reply("hello");
+  Request(1, R"({"op":"wait"})", loopback_.guest());
+  const Sent sent = TakeAnswer();
+  EXPECT_EQ(sent.answer, (json{{"outcome", "replied"}, {"bytes", 5}}));
+  EXPECT_TRUE(sent.last);
+  EXPECT_EQ(device_.TakeOps(), Ops{});
+}
+
+TEST_F(AgentTest, PartsOfThePlanThatOnlyTheDeviceKnowsAreHandedOn) {
+  Request(1, R"({"op":"wait","plan":{"new":[1]}})", loopback_.guest());
+  EXPECT_EQ(device_.LastRequest().at("plan"), (json{{"new", {1}}}));
+}
+
+TEST_F(AgentTest, DevicesRefusalIsHandedOn) {
+  device_.AnswerNext(STUBDOMAIN_RESULT_REFUSED, "flow: not followed");
+  Request(1, R"({"op":"wait"})", loopback_.guest());
+  ExpectError("refused", "flow: not followed");
+}
+
+TEST_F(AgentTest, DeviceThatNamesNoStubIsAnError) {
+  device_.AnswerNext(STUBDOMAIN_RESULT_OK, "{}");
+  Request(1, R"({"op":"wait"})", loopback_.guest());
+  ExpectError("device", "the device named no stub");
+}
+
+// -- results --
+
+TEST_F(AgentTest, EndOfAWaitIsAnsweredToItsClientAlone) {
+  StartWait(1);
+  const uint32_t stub = StartWait(2);
+  device_.EndWait(stub, "timeout", 12);
+  agent_.OnInterrupt();
+  const Sent sent = TakeAnswer();
+  EXPECT_EQ(sent.client, 2u);
+  EXPECT_EQ(sent.answer,
+            (json{{"stub", stub}, {"outcome", "timeout"}, {"bytes", 12}}));
+  EXPECT_TRUE(sent.last);
+}
+
+TEST_F(AgentTest, SeveralEndsAreAnsweredFromOneInterrupt) {
+  const uint32_t first = StartWait(1);
+  const uint32_t second = StartWait(2);
+  device_.EndWait(first, "replied", 1);
+  device_.EndWait(second, "reset", 0);
+  agent_.OnInterrupt();
+  EXPECT_EQ(sent_.size(), 2u);
+  EXPECT_EQ(device_.TakeOps(), Ops{"results"});
+}
+
+TEST_F(AgentTest, EndOfAWaitThatNobodyKnowsIsIgnored) {
+  device_.EndWait(77, "replied", 1);
+  agent_.OnInterrupt();
+  EXPECT_TRUE(sent_.empty());
+}
+
+TEST_F(AgentTest, ResultsThatMakeNoSenseDoNotStopTheAgent) {
+  const uint32_t stub = StartWait(1);
+  device_.EndWait(stub, "won", 1);
+  agent_.OnInterrupt();
+  EXPECT_TRUE(sent_.empty());
+  EXPECT_EQ(device_.Peek(STUBDOMAIN_REG_INT_STATUS), 0u);
+  StartWait(2);
+}
+
+TEST_F(AgentTest, NoInterruptMeansNoRequest) {
+  agent_.OnInterrupt();
+  EXPECT_EQ(device_.TakeOps(), Ops{});
+}
+
+// -- restore --
+
+TEST_F(AgentTest, ClockIsSetBeforeReadyAndReadyBeforeResults) {
+  const uint32_t stub = StartWait(1);
+  device_.SetHostTime(1'800'000'000'000'000'000);
+  device_.EndWait(stub, "replied", 1);
+  device_.Restore();
+  agent_.OnInterrupt();
+  EXPECT_EQ(clock_.now, std::chrono::nanoseconds(1'800'000'000'000'000'000));
+  const auto log = device_.log();
+  const auto at = [&](const std::string& what) {
+    return std::find(log.begin(), log.end(), what) - log.begin();
+  };
+  EXPECT_LT(at("read " + std::to_string(STUBDOMAIN_REG_HOST_TIME_HIGH)),
+            at("ready"));
+  EXPECT_LT(at("ready"), at("results"));
+  EXPECT_EQ(TakeAnswer().answer.at("outcome"), "replied");
+}
+
+TEST_F(AgentTest, ClockThatCannotBeSetDoesNotKeepTheReplyBack) {
+  device_.SetHostTime(1'800'000'000'000'000'000);
+  clock_.error = EPERM;
+  device_.Restore();
+  agent_.OnInterrupt();
+  EXPECT_EQ(device_.TakeOps(), (Ops{"ready", "results"}));
+}
+
+TEST_F(AgentTest, ClockIsLeftAloneWithoutARestore) {
+  device_.SetHostTime(1'800'000'000'000'000'000);
+  device_.EndWait(StartWait(1), "replied", 1);
+  agent_.OnInterrupt();
+  EXPECT_EQ(clock_.sets, 0);
+}
+
+// Its interrupt cause never goes away.
+class StuckDevice : public FakeDevice {
+ public:
+  uint32_t Read(uint32_t reg) override {
+    return reg == STUBDOMAIN_REG_INT_STATUS ? STUBDOMAIN_INT_ENDED
+                                            : FakeDevice::Read(reg);
+  }
+};
+
+TEST(AgentInterrupt, CauseThatNeverGoesAwayIsLeftAfterTheBound) {
+  StuckDevice device;
+  FakeWallClock clock;
+  Agent agent(device, clock, {});
+  agent.OnInterrupt();
+  EXPECT_EQ(device.TakeOps().size(), static_cast<size_t>(kMaxInterruptRounds));
+}
+
+// -- clients that go --
+
+TEST_F(AgentTest, ClientThatHangsUpCancelsItsWait) {
+  const uint32_t kept = StartWait(1);
+  StartWait(2);
+  agent_.OnGone(2);
+  EXPECT_EQ(device_.OpenWaits(), Stubs{kept});
+}
+
+TEST_F(AgentTest, HangingUpAfterTheEndCancelsNothing) {
+  device_.EndWait(StartWait(1), "replied", 1);
+  agent_.OnInterrupt();
+  device_.TakeOps();
+  agent_.OnGone(1);
+  EXPECT_EQ(device_.TakeOps(), Ops{});
+}
+
+TEST_F(AgentTest, HangingUpWhileTheWaitEndsIsQuiet) {
+  const uint32_t stub = StartWait(1);
+  device_.EndWait(stub, "replied", 1);
+  agent_.OnGone(1);
+  agent_.OnInterrupt();
+  EXPECT_TRUE(sent_.empty());
+}
+
+// -- waits by address --
+
+TEST_F(AgentTest, RootMayWaitForAnyAddress) {
+  Request(1, kByAddress, -1, kRoot);
+  EXPECT_EQ(TakeAnswer().answer, (json{{"stub", 1}}));
+  const json request = device_.LastRequest();
+  EXPECT_EQ(request.at("flow").at("guest").at("port"), 4000);
+  EXPECT_FALSE(request.contains("received"));
+}
+
+TEST_F(AgentTest, RootMayLeaveTheGuestsEndOut) {
+  Request(1, R"({"op":"wait","flow":{"peer":{"host":"10.0.2.2","port":80}}})",
+          -1, kRoot);
+  EXPECT_EQ(TakeAnswer().answer, (json{{"stub", 1}}));
+}
+
+TEST_F(AgentTest, UserMayWaitForTheAddressOfAnOwnConnection) {
+  found_socket_ = SocketEntry{kUser, 0};
+  Request(1, kByAddress);
+  EXPECT_EQ(TakeAnswer().answer, (json{{"stub", 1}}));
+}
+
+TEST_F(AgentTest, UserMayNotWaitForOthersAddresses) {
+  const std::string text =
+      "no established connection of yours has these addresses; pass its "
+      "socket instead";
+  Request(1, kByAddress);
+  ExpectError("denied", text);
+  for (const uid_t owner : {kRoot, kUser + 1}) {
+    found_socket_ = SocketEntry{owner, 0};
+    Request(1, kByAddress);
+    ExpectError("denied", text);
+  }
+  found_socket_ = SocketEntry{kUser, 0};
+  Request(1, R"({"op":"wait","flow":{"peer":{"host":"10.0.2.2","port":80}}})");
+  ExpectError("denied", text);
+  EXPECT_EQ(device_.TakeOps(), Ops{});
+}
+
+TEST_F(AgentTest, ReplyThatIsThereIsSeenByAddressToo) {
+  found_socket_ = SocketEntry{kUser, 5};
+  Request(1, kByAddress);
+  EXPECT_EQ(TakeAnswer().answer, (json{{"outcome", "replied"}, {"bytes", 5}}));
+}
+
+// -- requests that are refused --
+
+TEST_F(AgentTest, MalformedRequestsAreRefusedWithThePlace) {
+  Request(1, R"({"op":"wait","timeout":-1})");
+  ExpectError("invalid",
+              "'timeout': expected a whole number from 0 to 4294967295");
+  Request(1, R"({"op":"wait","plan":{"bytes":0}})", loopback_.guest());
+  ExpectError(
+      "invalid",
+      "'plan.bytes': expected a whole number from 1 to 18446744073709551615");
+  EXPECT_EQ(device_.TakeOps(), Ops{});
+}
+
+TEST_F(AgentTest, ConnectionMustBeNamedInOneWay) {
+  const std::string text =
+      "a wait names its connection by a socket that comes along, or by 'flow'";
+  Request(1, R"({"op":"wait"})");
+  ExpectError("invalid", text);
+  Request(1, kByAddress, loopback_.guest());
+  ExpectError("invalid", text);
+}
+
+TEST_F(AgentTest, SecondWaitOnAConnectionIsRefused) {
+  StartWait(1);
+  Request(1, R"({"op":"wait"})", loopback_.guest());
+  ExpectError("invalid", "one wait per connection");
+}
+
+TEST_F(AgentTest, OverlongMessagesAndSurplusDescriptorsAreRefused) {
+  Packet packet;
+  packet.data = R"({"op":"status"})";
+  packet.truncated = true;
+  agent_.OnRequest(1, kUser, packet);
+  ExpectError("invalid", "the message is longer than 16384 bytes");
+  packet.truncated = false;
+  packet.surplus = true;
+  agent_.OnRequest(1, kUser, packet);
+  ExpectError("invalid", "more than one descriptor came along");
+}
+
+// -- status --
+
+TEST_F(AgentTest, StatusIsTheDevicesAndTheAgents) {
+  StartWait(1);
+  Request(2, R"({"op":"status"})");
+  const Sent sent = TakeAnswer();
+  EXPECT_FALSE(sent.last);
+  const json& status = sent.answer.at("status");
+  EXPECT_EQ(status.at("suspends"), 2);
+  EXPECT_EQ(status.at("waits"), 1);
+  EXPECT_EQ(status.at("interrupts"), "fake");
+  EXPECT_EQ(status.at("stubs").size(), 1u);
+}
+
+}  // namespace
+}  // namespace stubdomain

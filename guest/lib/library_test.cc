@@ -1,0 +1,320 @@
+// The library against a serving agent with a fake device.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <future>
+#include <thread>
+
+#include "agent/agent.h"
+#include "agent/fake_device.h"
+#include "agent/fake_wall_clock.h"
+#include "agent/loopback.h"
+#include "agent/server.h"
+#include "lib/client.h"
+#include "stubdomain-guest.h"
+
+namespace stubdomain {
+namespace {
+
+using nlohmann::json;
+
+class LibraryTest : public testing::Test {
+ protected:
+  LibraryTest() {
+    std::string name = testing::TempDir() + "agent-XXXXXX";
+    directory_ = mkdtemp(name.data());
+    chmod(directory_.c_str(), 0755);
+    path_ = directory_ / "run/agent.sock";
+    setenv("STUBDOMAIN_AGENT_SOCKET", path_.c_str(), 1);
+  }
+  ~LibraryTest() override {
+    StopAgent();
+    unsetenv("STUBDOMAIN_AGENT_SOCKET");
+    std::filesystem::remove_all(directory_);
+  }
+
+  void StartAgent() {
+    server_.emplace(path_);
+    stop_ = UniqueFd(eventfd(0, 0));
+    interrupt_ = UniqueFd(eventfd(0, 0));
+    thread_ = std::thread([this] {
+      FakeWallClock clock;
+      Agent agent(
+          device_, clock,
+          {.answer =
+               [this](Agent::ClientId client, const Answer& answer, bool last) {
+                 server_->SendAnswer(client, answer, last);
+               },
+           .find_socket =
+               [](const Endpoint& guest, const Endpoint& peer) {
+                 return FindSocket(guest, peer);
+               },
+           .interrupts = "fake"});
+      agent.Start();
+      server_->Run(agent,
+                   {{stop_.get(), [this] { server_->Stop(); }},
+                    {interrupt_.get(),
+                     [&] {
+                       eventfd_t count;
+                       eventfd_read(interrupt_.get(), &count);
+                       agent.OnInterrupt();
+                     }}},
+                   -1, [] {});
+      agent.Stop();
+    });
+  }
+
+  void StopAgent() {
+    if (!thread_.joinable()) return;
+    eventfd_write(stop_.get(), 1);
+    thread_.join();
+    server_.reset();
+  }
+
+  // Waits until the device has `count` open waits.
+  void AwaitWaits(size_t count) {
+    while (device_.OpenWaits().size() != count) std::this_thread::yield();
+  }
+
+  void EndWait(const std::string& outcome, uint64_t bytes) {
+    AwaitWaits(1);
+    device_.EndWait(device_.OpenWaits().front(), outcome, bytes);
+    eventfd_write(interrupt_.get(), 1);
+  }
+
+  static void AwaitReadable(int fd) {
+    pollfd entry{fd, POLLIN, 0};
+    poll(&entry, 1, -1);
+  }
+
+  // Polls and finishes until the wait is over.
+  static int Finish(int wait, sdg_result* result) {
+    int error;
+    do {
+      AwaitReadable(wait);
+      error = sdg_wait_finish(wait, result);
+    } while (error == SDG_PENDING);
+    return error;
+  }
+
+  std::filesystem::path directory_;
+  std::string path_;
+  FakeDevice device_;
+  Loopback loopback_;
+  std::optional<Server> server_;
+  UniqueFd stop_;
+  UniqueFd interrupt_;
+  std::thread thread_;
+};
+
+TEST_F(LibraryTest, WaitEndsWithItsOutcome) {
+  StartAgent();
+  const std::pair<const char*, sdg_outcome> outcomes[] = {
+      {"replied", SDG_REPLIED},     {"closed", SDG_CLOSED},
+      {"reset", SDG_RESET},         {"timeout", SDG_TIMEOUT},
+      {"cancelled", SDG_CANCELLED},
+  };
+  for (const auto& [name, outcome] : outcomes) {
+    sdg_result result{};
+    auto waiting = std::async(std::launch::async, [&] {
+      return sdg_wait(loopback_.guest(), nullptr, 0, &result);
+    });
+    EndWait(name, 42);
+    EXPECT_EQ(waiting.get(), SDG_OK) << sdg_error_text();
+    EXPECT_EQ(result.outcome, outcome);
+    EXPECT_EQ(result.bytes, 42u);
+  }
+}
+
+TEST_F(LibraryTest, ReplyThatIsThereEndsTheWaitAtOnce) {
+  StartAgent();
+  loopback_.Reply("hello");
+  sdg_result result{};
+  EXPECT_EQ(sdg_wait(loopback_.guest(), nullptr, 0, &result), SDG_OK);
+  EXPECT_EQ(result.outcome, SDG_REPLIED);
+  EXPECT_EQ(result.bytes, 5u);
+  EXPECT_EQ(loopback_.Read(10), "hello");
+}
+
+TEST_F(LibraryTest, PollableWaitIsPendingUntilItEnds) {
+  StartAgent();
+  const int wait = sdg_wait_start(loopback_.guest(), "{\"bytes\": 10}", 60000);
+  ASSERT_GE(wait, 0) << sdg_error_text();
+  sdg_result result{};
+  AwaitReadable(wait);  // the wait is accepted
+  EXPECT_EQ(sdg_wait_finish(wait, &result), SDG_PENDING);
+  EndWait("replied", 10);
+  EXPECT_EQ(Finish(wait, &result), SDG_OK);
+  EXPECT_EQ(result.bytes, 10u);
+}
+
+TEST_F(LibraryTest, ClosingThePollableDescriptorCancels) {
+  StartAgent();
+  const int wait = sdg_wait_start(loopback_.guest(), nullptr, 0);
+  AwaitWaits(1);
+  close(wait);
+  AwaitWaits(0);
+}
+
+TEST_F(LibraryTest, RefusalsAreToldApartAndHaveTheirText) {
+  StartAgent();
+  sdg_status(nullptr, 0);  // the agent has started
+  device_.AnswerNext(STUBDOMAIN_RESULT_REFUSED, "flow: not followed");
+  EXPECT_EQ(sdg_wait(loopback_.guest(), nullptr, 0, nullptr), SDG_REFUSED);
+  EXPECT_STREQ(sdg_error_text(), "flow: not followed");
+  EXPECT_EQ(sdg_wait(loopback_.guest(), "{\"bytes\": }", 0, nullptr),
+            SDG_INVALID);
+  EXPECT_EQ(sdg_wait(loopback_.guest(), "[]", 0, nullptr), SDG_INVALID);
+  EXPECT_STREQ(sdg_error_text(), "the plan: expected a JSON object");
+  EXPECT_EQ(sdg_wait(0, nullptr, 0, nullptr), SDG_INVALID);
+  EXPECT_EQ(sdg_wait(-1, nullptr, 0, nullptr), SDG_INVALID);
+}
+
+TEST_F(LibraryTest, DescriptorThatIsNotOpenIsAnError) {
+  StartAgent();
+  EXPECT_EQ(sdg_wait(1 << 20, nullptr, 0, nullptr), SDG_SYSTEM);
+}
+
+TEST_F(LibraryTest, WithoutAnAgentEverythingSaysSo) {
+  char buffer[10];
+  EXPECT_EQ(sdg_wait(loopback_.guest(), nullptr, 0, nullptr), SDG_NO_AGENT);
+  EXPECT_EQ(sdg_wait_start(loopback_.guest(), nullptr, 0), SDG_NO_AGENT);
+  EXPECT_EQ(sdg_status(buffer, sizeof(buffer)), SDG_NO_AGENT);
+  EXPECT_EQ(sdg_error_text(),
+            "no agent at " + path_ + ": No such file or directory");
+}
+
+TEST_F(LibraryTest, AgentThatStopsEndsTheWaits) {
+  StartAgent();
+  auto waiting = std::async(std::launch::async, [&] {
+    return sdg_wait(loopback_.guest(), nullptr, 0, nullptr);
+  });
+  AwaitWaits(1);
+  StopAgent();
+  EXPECT_EQ(waiting.get(), SDG_NO_AGENT);
+  EXPECT_EQ(device_.OpenWaits().size(), 0u);
+}
+
+TEST_F(LibraryTest, StatusIsCutToTheBuffer) {
+  StartAgent();
+  char whole[4096];
+  const int length = sdg_status(whole, sizeof(whole));
+  ASSERT_GT(length, 0) << sdg_error_text();
+  EXPECT_EQ(json::parse(whole).at("interrupts"), "fake");
+  char cut[5] = "####";
+  EXPECT_EQ(sdg_status(cut, sizeof(cut)), length);
+  EXPECT_EQ(std::string(cut), std::string(whole, 4));
+}
+
+TEST_F(LibraryTest, SocketThatAKilledAgentLeftIsReplaced) {
+  std::filesystem::create_directories(directory_ / "run");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path_.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  const UniqueFd left(socket(AF_UNIX, SOCK_SEQPACKET, 0));
+  ASSERT_EQ(
+      bind(left.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)),
+      0);
+  StartAgent();
+  EXPECT_GT(sdg_status(nullptr, 0), 0) << sdg_error_text();
+}
+
+// -- bounds of the server --
+
+// Connects until refused, at most `limit` times; returns how many were taken.
+size_t CountConnections(const std::string& path, size_t limit,
+                        std::string& refusal) {
+  std::vector<Client> clients;
+  for (size_t i = 0; i < limit; i++) {
+    Client client(path);
+    client.Send(StatusRequest(), -1);
+    try {
+      client.Receive();
+    } catch (const RequestError& error) {
+      refusal = std::string(ReasonName(error.reason())) + ": " + error.what();
+      return i;
+    }
+    clients.push_back(std::move(client));
+  }
+  return limit;
+}
+
+TEST_F(LibraryTest, ConnectionsBeyondTheBoundAreAnsweredBusy) {
+  StartAgent();
+  const size_t bound = geteuid() == 0 ? kMaxClients : kMaxClientsPerUser;
+  std::string refusal;
+  EXPECT_EQ(CountConnections(path_, bound + 1, refusal), bound);
+  EXPECT_EQ(refusal, "busy: too many programs wait already");
+  // All are closed by now.
+  while (sdg_status(nullptr, 0) < 0) std::this_thread::yield();
+}
+
+TEST_F(LibraryTest, OneUserCannotTakeAllConnections) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to be another user";
+  StartAgent();
+  size_t taken = 0;
+  std::string refusal;
+  std::thread([&] {
+    // The call itself changes the user of this thread alone.
+    ASSERT_EQ(syscall(SYS_setresuid, 65534, 65534, 65534), 0);
+    taken = CountConnections(path_, kMaxClientsPerUser + 1, refusal);
+  }).join();
+  EXPECT_EQ(taken, kMaxClientsPerUser);
+  EXPECT_EQ(refusal, "busy: too many programs wait already");
+}
+
+TEST_F(LibraryTest, OtherUsersConnectionsAreDeniedByAddress) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to be another user";
+  StartAgent();
+  WaitRequest request;
+  request.flow = loopback_.flow();
+  std::optional<Reason> reason;
+  std::thread([&] {
+    ASSERT_EQ(syscall(SYS_setresuid, 65534, 65534, 65534), 0);
+    Client client(path_);
+    client.Send(request, -1);
+    try {
+      client.Receive();
+    } catch (const RequestError& error) {
+      reason = error.reason();
+    }
+  }).join();
+  EXPECT_EQ(reason, Reason::kDenied);
+  Client client(path_);
+  client.Send(request, -1);
+  EXPECT_TRUE(std::holds_alternative<Accepted>(client.Receive()));
+}
+
+TEST_F(LibraryTest, MessageAtTheBoundIsReadAndBeyondRefused) {
+  StartAgent();
+  const auto answer_to = [&](size_t size) {
+    Client client(path_);
+    std::string text = R"({"op":"status"})";
+    text.resize(size, ' ');
+    EXPECT_EQ(send(client.fd(), text.data(), text.size(), 0),
+              static_cast<ssize_t>(size));
+    return client.Receive();
+  };
+  EXPECT_TRUE(std::holds_alternative<Status>(answer_to(kMaxRequest)));
+  try {
+    answer_to(kMaxRequest + 1);
+    FAIL();
+  } catch (const RequestError& error) {
+    EXPECT_STREQ(error.what(), "the message is longer than 16384 bytes");
+  }
+}
+
+}  // namespace
+}  // namespace stubdomain

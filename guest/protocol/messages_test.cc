@@ -1,0 +1,105 @@
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "protocol/messages.h"
+
+#include <gtest/gtest.h>
+
+namespace stubdomain {
+namespace {
+
+using nlohmann::json;
+
+std::string RequestErrorOf(const std::string& text) {
+  try {
+    ParseRequest(text);
+  } catch (const JsonError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(ParseRequest, IsTheInverseOfEncode) {
+  WaitRequest wait;
+  wait.flow = Flow{Endpoint{"10.0.2.15", 4000}, {"10.0.2.2", 80}};
+  wait.timeout_ms = UINT32_MAX;
+  wait.plan = {{"bytes", 7}};
+  wait.suspend = false;
+  const auto parsed =
+      std::get<WaitRequest>(ParseRequest(Encode(Request(wait))));
+  EXPECT_EQ(parsed.flow, wait.flow);
+  EXPECT_EQ(parsed.timeout_ms, wait.timeout_ms);
+  EXPECT_EQ(parsed.plan, wait.plan);
+  EXPECT_FALSE(parsed.suspend);
+  EXPECT_TRUE(std::holds_alternative<StatusRequest>(
+      ParseRequest(Encode(Request(StatusRequest())))));
+}
+
+TEST(ParseRequest, LeftOutMembersHaveTheirDefaults) {
+  const auto wait = std::get<WaitRequest>(ParseRequest(R"({"op":"wait"})"));
+  EXPECT_FALSE(wait.flow);
+  EXPECT_EQ(wait.timeout_ms, 0u);
+  EXPECT_EQ(wait.plan, json::object());
+  EXPECT_TRUE(wait.suspend);
+}
+
+TEST(ParseRequest, ErrorsNameThePlace) {
+  EXPECT_EQ(RequestErrorOf("{}"), "'op' is missing");
+  EXPECT_EQ(RequestErrorOf(R"({"op":"stop"})"),
+            "'op': expected \"wait\" or \"status\"");
+  EXPECT_EQ(RequestErrorOf(R"({"op":"status","x":1})"), "'x' is not known");
+  EXPECT_EQ(RequestErrorOf(R"({"op":"wait","timeout":4294967296})"),
+            "'timeout': expected a whole number from 0 to 4294967295");
+  EXPECT_EQ(RequestErrorOf(R"({"op":"wait","plan":[]})"),
+            "'plan': expected an object");
+  EXPECT_EQ(RequestErrorOf(R"({"op":"wait","suspend":0})"),
+            "'suspend': expected true or false");
+  EXPECT_EQ(RequestErrorOf(R"({"op":"wait","flow":{"peer":{"port":1}}})"),
+            "'flow.peer.host' is missing");
+  EXPECT_EQ(RequestErrorOf(R"({"op":"wait","received":1})"),
+            "'received' is not known");
+}
+
+TEST(ParseAnswer, IsTheInverseOfEncode) {
+  EXPECT_EQ(std::get<Accepted>(ParseAnswer(Encode(Answer(Accepted{7})))).stub,
+            7u);
+  for (const Outcome outcome :
+       {Outcome::kReplied, Outcome::kClosed, Outcome::kReset, Outcome::kTimeout,
+        Outcome::kCancelled}) {
+    const auto ended = std::get<Ended>(
+        ParseAnswer(Encode(Answer(Ended{7, outcome, UINT64_MAX}))));
+    EXPECT_EQ(ended.stub, 7u);
+    EXPECT_EQ(ended.outcome, outcome);
+    EXPECT_EQ(ended.bytes, UINT64_MAX);
+  }
+  const auto at_once = std::get<Ended>(
+      ParseAnswer(Encode(Answer(Ended{std::nullopt, Outcome::kReplied, 1}))));
+  EXPECT_EQ(at_once.stub, std::nullopt);
+  const auto status =
+      std::get<Status>(ParseAnswer(Encode(Answer(Status{{{"suspends", 1}}}))));
+  EXPECT_EQ(status.status, (json{{"suspends", 1}}));
+  for (const Reason reason : {Reason::kInvalid, Reason::kDenied, Reason::kBusy,
+                              Reason::kRefused, Reason::kDevice}) {
+    const auto error = std::get<RequestError>(
+        ParseAnswer(Encode(Answer(RequestError(reason, "why")))));
+    EXPECT_EQ(error.reason(), reason);
+    EXPECT_STREQ(error.what(), "why");
+  }
+}
+
+TEST(ParseAnswer, ErrorTextThatIsNotUtf8CanBeSent) {
+  const auto error = std::get<RequestError>(
+      ParseAnswer(Encode(Answer(RequestError(Reason::kRefused, "a\xff")))));
+  EXPECT_STREQ(error.what(), "a\xef\xbf\xbd");
+}
+
+TEST(ParseAnswer, WhatAnAgentCannotSayIsRefused) {
+  for (const char* text :
+       {"", "{}", R"({"outcome":"won","bytes":1})", R"({"outcome":"replied"})",
+        R"({"stub":-1})", R"({"status":1})"}) {
+    EXPECT_THROW(ParseAnswer(text), JsonError) << text;
+  }
+}
+
+}  // namespace
+}  // namespace stubdomain

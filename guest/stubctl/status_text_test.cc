@@ -1,0 +1,63 @@
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "stubctl/status_text.h"
+
+#include <gtest/gtest.h>
+
+#include "protocol/json_reader.h"
+
+namespace stubdomain {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kHead[] =
+    "suspends:   3\n"
+    "restores:   2\n"
+    "interrupts: uio\n"
+    "waits:      1 through this agent\n";
+
+json StatusWith(const json& stubs) {
+  return {{"suspends", 3},
+          {"restores", 2},
+          {"interrupts", "uio"},
+          {"waits", 1},
+          {"stubs", stubs}};
+}
+
+TEST(StatusText, EachStubIsALine) {
+  const json peer = {{"host", "fd00::2"}, {"port", 80}};
+  const json guest = {{"host", "10.0.2.15"}, {"port", 4000}};
+  EXPECT_EQ(
+      StatusText(
+          StatusWith({{{"stub", 1},
+                       {"owner", "guest"},
+                       {"bytes", 0},
+                       {"wanted", 1},
+                       {"flow",
+                        {{"protocol", "tcp"},
+                         {"guest", guest},
+                         {"peer", {{"host", "10.0.2.2"}, {"port", 80}}}}},
+                       {"timeout-left", 1500}},
+                      {{"stub", 2},
+                       {"owner", "host"},
+                       {"bytes", 5},
+                       {"wanted", 9},
+                       {"flow", {{"peer", peer}}}}})),
+      std::string(kHead) +
+          "stub 1: 10.0.2.15:4000 <- 10.0.2.2:80, 0 of 1 bytes, 1500 ms left, "
+          "laid by the guest\n"
+          "stub 2: any <- [fd00::2]:80, 5 of 9 bytes, laid by the host\n");
+}
+
+TEST(StatusText, NoStubsAreNoLines) {
+  EXPECT_EQ(StatusText(StatusWith(json::array())), kHead);
+}
+
+TEST(StatusText, MissingFigureIsAnError) {
+  EXPECT_THROW(StatusText(json{{"suspends", 3}}), JsonError);
+}
+
+}  // namespace
+}  // namespace stubdomain

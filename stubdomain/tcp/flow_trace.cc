@@ -1,0 +1,175 @@
+// For tests: a connection whose story is told segment by segment.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "tcp/flow_trace.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <sstream>
+#include <utility>
+
+namespace stubdomain {
+namespace {
+
+constexpr MacAddress kGuestMac{{2, 0, 0, 0, 0, 1}};
+constexpr MacAddress kPeerMac{{2, 0, 0, 0, 0, 2}};
+
+Address MachineAddress(bool ipv6, uint8_t number) {
+  if (ipv6) {
+    std::array<uint8_t, 16> bytes{0xfd};
+    bytes[15] = number;
+    return Address::Ipv6(bytes);
+  }
+  return Address::Ipv4(std::array<uint8_t, 4>{10, 0, 2, number});
+}
+
+FlowId IdOf(bool ipv6) {
+  return {{MachineAddress(ipv6, 15), 40000}, {MachineAddress(ipv6, 2), 80}};
+}
+
+constexpr std::pair<char, TcpFlag> kLetters[] = {
+    {'S', kSyn}, {'F', kFin}, {'R', kRst}, {'P', kPsh}, {'U', kUrg}, {'.', kAck}};
+
+uint8_t FlagsOf(std::string_view letters) {
+  uint8_t flags = 0;
+  for (const auto& [letter, flag] : kLetters) {
+    if (letters.find(letter) != std::string_view::npos) flags |= flag;
+  }
+  return flags;
+}
+
+}  // namespace
+
+FlowTrace::FlowTrace(const TraceSetup& setup)
+    : budget(setup.budget),
+      setup_(setup),
+      flow(std::make_unique<TcpFlow>(kPort, IdOf(setup.ipv6), &setup_.config,
+                                     &budget)) {}
+
+void FlowTrace::Handshake() {
+  const auto ts = setup_.timestamps
+                      ? std::optional(Timestamps{.value = 100, .echo = 0})
+                      : std::nullopt;
+  const auto reply = setup_.timestamps
+                         ? std::optional(Timestamps{.value = 200, .echo = 100})
+                         : std::nullopt;
+  // The SYN's own sequence number lies before the first payload byte.
+  const uint32_t syn = static_cast<uint32_t>(-1);
+  const uint16_t window = setup_.guest_window;
+  Guest({.seq = syn, .flags = "S", .window = window, .ts = ts});
+  Peer({.seq = syn, .flags = "S.", .ts = reply});
+  Guest({.window = window,
+         .ts = ts ? std::optional(Timestamps{100, 200}) : std::nullopt});
+}
+
+Frame FlowTrace::Build(Side from, const Said& said) const {
+  const bool guest = from == Side::kGuest;
+  const Seq own = (guest ? setup_.guest_isn : setup_.peer_isn) + 1;
+  const Seq other = (guest ? setup_.peer_isn : setup_.guest_isn) + 1;
+  const FlowId id = IdOf(setup_.ipv6);
+  Route route{{kPeerMac, kGuestMac, setup_.vlan}, id.guest, id.peer};
+  if (!guest) route = {{kGuestMac, kPeerMac, setup_.vlan}, id.peer, id.guest};
+  TcpFields fields;
+  fields.seq = own + said.seq;
+  fields.ack = other + said.ack;
+  fields.flags = FlagsOf(said.flags);
+  fields.window = said.window;
+  fields.options.timestamps = said.ts;
+  if ((fields.flags & kSyn) != 0) {
+    fields.options.mss = guest ? setup_.guest_mss : setup_.peer_mss;
+    fields.options.window_shift =
+        guest ? setup_.guest_shift : setup_.peer_shift;
+    fields.options.sack_permitted = setup_.sack;
+  }
+  for (const auto& [begin, end] : said.sack) {
+    fields.options.sack.Add({other + begin, other + end});
+  }
+  TcpFrame builder(route, fields, said.data.size());
+  std::copy(said.data.begin(), said.data.end(), builder.payload().begin());
+  Frame frame = said.gso != 0 ? std::move(builder).FinishGso(said.gso)
+                              : std::move(builder).Finish();
+  if (said.bad_checksum) frame.bytes.back() ^= 0x55;
+  return frame;
+}
+
+Verdict FlowTrace::Say(Side from, const Said& said) {
+  const Frame frame = Build(from, said);
+  Packet packet;
+  EXPECT_EQ(Parse(frame.bytes, frame.offload, &packet), Malformed::kNo);
+  return flow->OnFrame(from, packet, now, *this);
+}
+
+void FlowTrace::Pass(Duration duration) {
+  const Time end = now + duration;
+  while (flow->Deadline() <= end) {
+    now = std::max(now, flow->Deadline());
+    const Time before = flow->Deadline();
+    flow->OnTimer(now, *this);
+    ASSERT_NE(flow->Deadline(), before) << "a timer that did nothing";
+  }
+  now = end;
+}
+
+void FlowTrace::SaveAndLoad() {
+  Writer writer;
+  flow->Save(writer);
+  flow.reset();
+  Reader reader(writer.data());
+  flow = TcpFlow::Load(reader, &setup_.config, &budget, now);
+  ASSERT_NE(flow, nullptr);
+  EXPECT_EQ(reader.left(), 0u);
+}
+
+std::string FlowTrace::Sent() {
+  Flush();
+  taken_ = std::exchange(frames_, {});
+  return std::exchange(sent_, {});
+}
+
+void FlowTrace::Emit(unsigned port, Side to, Frame frame) {
+  EXPECT_EQ(port, kPort);
+  if (!sent_.empty()) sent_ += '\n';
+  sent_ += Describe(to, frame);
+  frames_.push_back(std::move(frame));
+}
+
+std::string FlowTrace::Describe(Side to, const Frame& frame) const {
+  Packet packet;
+  EXPECT_EQ(Parse(frame.bytes, frame.offload, &packet), Malformed::kNo);
+  EXPECT_TRUE(ChecksumOk(packet));
+  EXPECT_EQ(packet.link.destination,
+            to == Side::kGuest ? kGuestMac : kPeerMac);
+  EXPECT_EQ(packet.link.vlan, setup_.vlan);
+  const TcpSegment& segment = *packet.tcp();
+  const bool to_guest = to == Side::kGuest;
+  const Seq own = (to_guest ? setup_.peer_isn : setup_.guest_isn) + 1;
+  const Seq other = (to_guest ? setup_.guest_isn : setup_.peer_isn) + 1;
+  std::ostringstream line;
+  line << (to_guest ? "guest: " : "peer: ");
+  for (const auto& [letter, flag] : kLetters) {
+    if (segment.has(flag)) line << letter;
+  }
+  line << ' ' << segment.seq - own << ':' << segment.end() - own;
+  if (segment.has(kAck)) line << " ack " << segment.ack - other;
+  line << " win " << segment.window;
+  if (const auto& ts = segment.options.timestamps) {
+    line << " ts " << ts->value << '/' << ts->echo;
+  }
+  if (segment.options.sack.count > 0) line << " sack";
+  for (const SeqRange& block : segment.options.sack.all()) {
+    line << ' ' << block.begin - other << '-' << block.end - other;
+  }
+  if (frame.offload.gso != SD_GSO_NONE) {
+    line << " gso " << frame.offload.gso_size;
+  }
+  if (!segment.payload.empty() && segment.payload.size() <= 20) {
+    line << " '"
+         << std::string(segment.payload.begin(), segment.payload.end()) << '\'';
+  }
+  return line.str();
+}
+
+}  // namespace stubdomain

@@ -1,0 +1,111 @@
+// For tests: frames of other protocols than TCP.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "trace/frames.h"
+
+#include <gtest/gtest.h>
+
+#include "wire/checksum.h"
+#include "wire/headers.h"
+#include "wire/network_order.h"
+#include "wire/protocol_numbers.h"
+
+namespace stubdomain {
+namespace {
+
+// Fills in the checksum at `at` of the transport layer behind the headers.
+Frame Finish(std::vector<uint8_t> bytes, size_t checksum_at) {
+  Packet packet;
+  EXPECT_EQ(Parse(bytes, {}, &packet), Malformed::kNo);
+  const IpHeader& ip = *packet.ip;
+  Checksum checksum;
+  if (ip.protocol != kProtocolIcmp) {
+    checksum.AddPseudoHeader(ip.source, ip.destination, ip.protocol,
+                             ip.transport_length);
+  }
+  const auto transport = std::span(bytes).subspan(ip.transport_offset);
+  Set16(transport, checksum_at, checksum.Add(transport).complement());
+  return {std::move(bytes), {}};
+}
+
+std::vector<uint8_t> Headers(const Link& link, const Address& source,
+                             const Address& destination, uint8_t protocol,
+                             uint8_t ttl, size_t length) {
+  std::vector<uint8_t> bytes;
+  const bool ipv6 = source.family() == Family::kIpv6;
+  AppendEthernet(link, ipv6 ? kEtherIpv6 : kEtherIpv4, &bytes);
+  AppendIp(source, destination, protocol, ttl, length, &bytes);
+  return bytes;
+}
+
+Link Broadcast() {
+  Link link = kLinkToGuest;
+  link.destination.bytes.fill(0xff);
+  return link;
+}
+
+}  // namespace
+
+Frame UdpTo(const Link& link, const Endpoint& source,
+            const Endpoint& destination) {
+  std::vector<uint8_t> bytes =
+      Headers(link, source.address, destination.address, kProtocolUdp, 64, 8);
+  Append16(&bytes, source.port);
+  Append16(&bytes, destination.port);
+  Append16(&bytes, 8);
+  Append16(&bytes, 0);
+  return Finish(std::move(bytes), 6);
+}
+
+Frame PingTo(const Link& link, const Address& source,
+             const Address& destination) {
+  const bool ipv6 = source.family() == Family::kIpv6;
+  std::vector<uint8_t> bytes =
+      Headers(link, source, destination, ipv6 ? kProtocolIcmpv6 : kProtocolIcmp,
+              64, 12);
+  bytes.push_back(ipv6 ? kIcmpv6EchoRequest : kIcmpEchoRequest);
+  bytes.push_back(0);
+  Append16(&bytes, 0);
+  Append32(&bytes, 0x12340001);
+  Append32(&bytes, 0xfeedface);
+  return Finish(std::move(bytes), 2);
+}
+
+Frame ArpFor(const Address& target) {
+  std::vector<uint8_t> bytes;
+  AppendEthernet(Broadcast(), kEtherArp, &bytes);
+  Append16(&bytes, 1);
+  Append16(&bytes, kEtherIpv4);
+  Append16(&bytes, 0x0604);
+  Append16(&bytes, kArpRequest);
+  const auto append = [&bytes](std::span<const uint8_t> more) {
+    bytes.insert(bytes.end(), more.begin(), more.end());
+  };
+  append(kPeerMac.bytes);
+  append(Ip("10.0.2.2").bytes());
+  append(MacAddress().bytes);
+  append(target.bytes());
+  return {std::move(bytes), {}};
+}
+
+Frame NeighbourSolicitationFor(const Address& target) {
+  std::vector<uint8_t> bytes = Headers(Broadcast(), Ip("fe80::2"),
+                                       Ip("ff02::1"), kProtocolIcmpv6, 255, 24);
+  bytes.push_back(kIcmpv6NeighbourSolicitation);
+  bytes.push_back(0);
+  Append16(&bytes, 0);
+  Append32(&bytes, 0);
+  const auto address = target.bytes();
+  bytes.insert(bytes.end(), address.begin(), address.end());
+  return Finish(std::move(bytes), 2);
+}
+
+Packet Parsed(const Frame& frame) {
+  Packet packet;
+  EXPECT_EQ(Parse(frame.bytes, frame.offload, &packet), Malformed::kNo);
+  return packet;
+}
+
+}  // namespace stubdomain

@@ -1,0 +1,30 @@
+// For tests: frames of other protocols than TCP.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#ifndef STUBDOMAIN_TRACE_FRAMES_H_
+#define STUBDOMAIN_TRACE_FRAMES_H_
+
+#include "trace/talk.h"
+#include "wire/packet.h"
+
+namespace stubdomain {
+
+// An empty datagram.
+Frame UdpTo(const Link& link, const Endpoint& source,
+            const Endpoint& destination);
+// An echo request, ICMP or ICMPv6.
+Frame PingTo(const Link& link, const Address& source,
+             const Address& destination);
+// From 10.0.2.2, to everyone.
+Frame ArpFor(const Address& target);
+// From fe80::2, to everyone.
+Frame NeighbourSolicitationFor(const Address& target);
+
+// The view of a frame; it is well formed.
+Packet Parsed(const Frame& frame);
+
+}  // namespace stubdomain
+
+#endif  // STUBDOMAIN_TRACE_FRAMES_H_

@@ -1,0 +1,68 @@
+"""Requests over QMP that are refused, and what is said of them.
+
+Copyright (c) 2026 The Stubdomain authors
+SPDX-License-Identifier: GPL-2.0-or-later
+"""
+
+import json
+
+import pytest
+
+from vm import Vm
+
+
+@pytest.fixture(scope="module")
+def idle_vm(tmp_path_factory):
+    vm = Vm(tmp_path_factory.mktemp("idle"), arguments=["-S"])
+    vm.launch()
+    yield vm
+    vm.close()
+
+
+# Well-formed; a VM that never ran has no such connection.
+GOOD = {"flow": {"guest": {"host": "10.0.2.15", "port": 40000},
+                 "peer": {"host": "10.0.2.2", "port": 80}}}
+
+
+BAD = [
+    ({}, ["flow"]),
+    ({"flow": {}}, ["flow.peer"]),
+    ({"flow": "10.0.2.2:80"}, ["flow"]),
+    ({"flow": {"peer": {"host": "10.0.2.2"}}}, ["flow.peer.port"]),
+    ({"flow": {"peer": {"port": 80}}}, ["flow.peer.host"]),
+    ({"flow": {"peer": {"host": "example", "port": 80}}},
+     ["flow.peer.host", "example"]),
+    ({"flow": {"peer": {"host": "10.0.2.256", "port": 80}}},
+     ["flow.peer.host"]),
+    ({"flow": {"peer": {"host": "", "port": 80}}}, ["flow.peer.host"]),
+    ({"flow": {"peer": {"host": "10.0.2.2", "port": 0}}}, ["flow.peer.port"]),
+    ({"flow": {"peer": {"host": "10.0.2.2", "port": 65536}}},
+     ["flow.peer.port"]),
+    ({"flow": {"peer": {"host": "10.0.2.2", "port": -1}}},
+     ["flow.peer.port"]),
+    ({"flow": {"peer": {"host": "10.0.2.2", "port": "80"}}},
+     ["flow.peer.port"]),
+    ({"flow": {**GOOD["flow"], "protocol": "sctp"}}, ["flow.protocol"]),
+    ({"flow": {**GOOD["flow"], "guest": {"host": "fec0::15", "port": 1}}},
+     ["flow"]),
+    ({**GOOD, "plan": {"bytes": 0}}, ["plan.bytes"]),
+    ({**GOOD, "plan": {"byte": 1}}, ["plan.byte"]),
+    ({**GOOD, "plan": 1}, ["plan"]),
+    ({**GOOD, "timeout": -1}, ["timeout"]),
+    ({**GOOD, "timeout": 1 << 32}, ["timeout"]),
+    ({**GOOD, "nonsense": 1}, ["nonsense"]),
+    (GOOD, ["connection"]),
+]
+
+
+@pytest.mark.parametrize("arguments, words", BAD,
+                         ids=[json.dumps(arguments) for arguments, _ in BAD])
+def test_bad_request_names_what_is_wrong(idle_vm, arguments, words):
+    message = idle_vm.error_of("stubdomain-listen", arguments)
+    for word in words:
+        assert word in message
+    assert idle_vm.stubs() == []
+
+
+def test_unknown_stub_is_refused(idle_vm):
+    assert "stub" in idle_vm.error_of("stubdomain-unlisten", {"stub": 7})
