@@ -24,15 +24,11 @@
 
 static StubdomainGuestRequest *parse_request(const char *text, Error **errp)
 {
-    ERRP_GUARD();
     QObject *object = qobject_from_json(text, errp);
     StubdomainGuestRequest *request = NULL;
     Visitor *visitor;
 
     if (!object) {
-        if (!*errp) {
-            error_setg(errp, "the request is empty");
-        }
         return NULL;
     }
     visitor = qobject_input_visitor_new(object);
@@ -134,7 +130,7 @@ static void respond(StubdomainPCI *dev, uint32_t result, const char *text,
 {
     uint8_t *mailbox = memory_region_get_ram_ptr(&dev->mailbox);
 
-    length = MIN(length, STUBDOMAIN_RESPONSE_MAX);
+    g_assert(length <= STUBDOMAIN_RESPONSE_MAX);
     memcpy(mailbox + STUBDOMAIN_RESPONSE_OFFSET, text, length);
     memory_region_set_dirty(&dev->mailbox, STUBDOMAIN_RESPONSE_OFFSET, length);
     dev->result = result;
@@ -144,10 +140,16 @@ static void respond(StubdomainPCI *dev, uint32_t result, const char *text,
 
 static void refuse(StubdomainPCI *dev, uint32_t result, Error *error)
 {
-    const char *text = error_get_pretty(error);
+    /* It may repeat what the guest wrote. */
+    g_autofree char *text = g_utf8_make_valid(error_get_pretty(error), -1);
+    size_t length = strlen(text);
 
+    if (length > STUBDOMAIN_RESPONSE_MAX) {
+        length = g_utf8_find_prev_char(text, text + STUBDOMAIN_RESPONSE_MAX + 1)
+                 - text;
+    }
     trace_stubdomain_request_refused(text);
-    respond(dev, result, text, strlen(text));
+    respond(dev, result, text, length);
     error_free(error);
 }
 
@@ -183,7 +185,6 @@ void stubdomain_handle_request(StubdomainPCI *dev)
         return;
     }
     json = response_to_json(response);
-    g_assert(json->len <= STUBDOMAIN_RESPONSE_MAX);
     respond(dev, STUBDOMAIN_RESULT_OK, json->str, json->len);
     stubdomain_kick(dev);
 }

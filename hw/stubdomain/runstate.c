@@ -132,6 +132,10 @@ static void announce_wake(void *opaque)
     StubdomainPCI *dev = opaque;
     StubdomainRestoreReason reason = (StubdomainRestoreReason)dev->wake_reason;
 
+    if (!dev->announce_due) {
+        return;
+    }
+    dev->announce_due = false;
     dev->figures.wake_reason = dev->wake_reason;
     dev->figures.wake_us = (stubdomain_now() - dev->woken_at) / SCALE_US;
     trace_stubdomain_running(dev->figures.wake_us);
@@ -165,6 +169,7 @@ static void vm_changed(void *opaque, bool running, RunState state)
         }
         stubdomain_interrupt(dev, STUBDOMAIN_INT_RESTORED);
         if (!dev->failed) {
+            dev->announce_due = true;
             qemu_bh_schedule(dev->announce_bh);
         }
         dev->failed = false;
@@ -183,6 +188,8 @@ static void on_restore(void *opaque, enum sd_reason reason)
     trace_stubdomain_restore(reason);
     dev->wake_reason = reason;
     vm_start();
+    /* Now, since the vCPUs compete with the main loop from here on. */
+    announce_wake(dev);
 }
 
 /* -- the other effects -- */

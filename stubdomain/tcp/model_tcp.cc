@@ -120,10 +120,10 @@ void ModelTcp::OnAck(const TcpSegment& segment, Time now) {
     timer_ = next_ > acked_ ? now + timeout_ : kNever;
   } else if (edge <= edge_ && segment.length() == 0 && next_ > acked_ &&
              options_.retransmits && ++duplicates_ == 3) {
-    SendSegment(acked_,
-                static_cast<uint32_t>(std::min<uint64_t>(
-                    other_mss_ / 2, options_.send - std::min(acked_, options_.send))),
-                kAck | (acked_ == options_.send ? kFin : 0));
+    const uint64_t end = std::min(next_, options_.send);
+    const uint64_t size = std::min<uint64_t>(other_mss_ / 2, end - acked_);
+    SendSegment(acked_, static_cast<uint32_t>(size),
+                kAck | (size == 0 ? kFin : 0));
   }
   edge_ = std::max(edge_, edge);
 }

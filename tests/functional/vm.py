@@ -168,11 +168,15 @@ class Vm(QEMUMachine):
                 return event.get("data", {})
             assert event["event"] != "STUBDOMAIN_ERROR", event["data"]
 
-    def event_names(self, ours_only=False):
-        """Names of the events seen so far, without "STUBDOMAIN_"."""
+    def event_names(self, first=0):
+        """
+        Names of the events seen so far that are the stub domain's (without
+        "STUBDOMAIN_"), or tell that the VM stopped or ran on.
+        """
         return [event["event"].removeprefix("STUBDOMAIN_")
-                for event in self.events
-                if not ours_only or event["event"].startswith("STUBDOMAIN_")]
+                for event in self.events[first:]
+                if event["event"].startswith(("STUBDOMAIN_", "STOP",
+                                              "RESUME"))]
 
     def wait_suspended(self):
         return self.wait_event("STUBDOMAIN_SUSPENDED")

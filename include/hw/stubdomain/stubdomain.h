@@ -78,6 +78,7 @@ struct StubdomainPCI {
     uint64_t woken_at;          /* ns: condition met, of the wake under way */
     enum sd_reason wake_reason; /* of the wake under way */
     bool was_suspended;         /* the wake under way ends a full suspend */
+    bool announce_due;          /* the wake has not been reported */
     bool failed;                /* the suspend failed, which was reported */
     StubdomainFigures figures;
 

@@ -206,21 +206,27 @@ static void test_deep_nesting(void)
 /* An error text that repeats the request, and so would not fit. */
 static void test_long_error(void)
 {
-    g_autoptr(GString) request = g_string_new("{'op': '");
-    g_autofree char *text = NULL;
+    static const char *const fill[] = { "x", "\u20ac" };
     Rig rig = { };
 
-    while (request->len < STUBDOMAIN_REQUEST_MAX - 2) {
-        g_string_append_c(request, 'x');
-    }
-    g_string_append(request, "'}");
     rig_start(&rig, "q35 " RIG_DEVICE);
-    g_assert_cmpuint(rig_ring(&rig, request->str, request->len), ==,
-                     STUBDOMAIN_RESULT_SYNTAX);
-    text = rig_response(&rig);
-    g_assert_cmpuint(strlen(text), ==, STUBDOMAIN_RESPONSE_MAX);
-    g_assert_nonnull(strstr(text, "op"));
-    rig_assert_alive(&rig);
+    for (size_t i = 0; i < ARRAY_SIZE(fill); i++) {
+        size_t unit = strlen(fill[i]);
+        g_autoptr(GString) request = g_string_new("{'op': '");
+        g_autofree char *text = NULL;
+
+        while (request->len + unit + 2 <= STUBDOMAIN_REQUEST_MAX) {
+            g_string_append(request, fill[i]);
+        }
+        g_string_append(request, "'}");
+        g_assert_cmpuint(rig_ring(&rig, request->str, request->len), ==,
+                         STUBDOMAIN_RESULT_SYNTAX);
+        text = rig_response(&rig);
+        g_assert_cmpuint(strlen(text), >, STUBDOMAIN_RESPONSE_MAX - unit);
+        g_assert_true(g_utf8_validate(text, -1, NULL));
+        g_assert_nonnull(strstr(text, "op"));
+        rig_assert_alive(&rig);
+    }
     rig_stop(&rig);
 }
 
