@@ -285,6 +285,7 @@ void suspend_image_consume(SuspendFile *file)
             warn_report("'%s' could not be marked as used; "
                         "do not start a VM from it", file->path);
         }
+        unlink(file->path);
     }
     close(fd);
 }

@@ -302,11 +302,20 @@ static void check_attached(Notifier *notifier, void *data)
 
 static bool check_netdev(NetClientState *netdev, Error **errp)
 {
+    NetFilterState *other;
+
     if (netdev->info->type == NET_CLIENT_DRIVER_VHOST_USER ||
         netdev->info->type == NET_CLIENT_DRIVER_VHOST_VDPA) {
         error_setg(errp, "%s takes frames past QEMU, where no stub domain can "
                    "see them", NetClientDriver_str(netdev->info->type));
         return false;
+    }
+    QTAILQ_FOREACH(other, &netdev->filters, next) {
+        if (object_dynamic_cast(OBJECT(other), TYPE_FILTER_STUBDOMAIN)) {
+            error_setg(errp, "a stub domain has netdev '%s' already",
+                       netdev->name);
+            return false;
+        }
     }
     return true;
 }

@@ -84,6 +84,7 @@ static bool lay_stub(StubdomainPCI *dev, const StubdomainWait *wait,
         return false;
     }
     response->has_stub = true;
+    dev->last_stub = response->stub;
     return true;
 }
 

@@ -216,6 +216,10 @@ static void on_waiting(void *opaque, const struct sd_stub_info *info)
 
 static void tell_guest(StubdomainPCI *dev, const struct sd_ended *ended)
 {
+    /* It was another guest, before the reset, that waited for this. */
+    if (ended->stub <= dev->forgotten_stub) {
+        return;
+    }
     if (dev->ended_count == STUBDOMAIN_MAX_ENDED) {
         dev->ended_count--;
         memmove(&dev->ended[0], &dev->ended[1],

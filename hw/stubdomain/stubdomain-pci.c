@@ -174,6 +174,7 @@ static void stubdomain_reset(DeviceState *d)
     dev->int_status = 0;
     dev->int_enable = 0;
     dev->ended_count = 0;
+    dev->forgotten_stub = dev->last_stub;
     stubdomain_update_irq(dev);
     sd_on_reset(dev->core, stubdomain_now());
     stubdomain_kick(dev);

@@ -31,22 +31,37 @@ static int stubdomain_post_save(void *opaque)
     return 0;
 }
 
-static int stubdomain_post_load(void *opaque, int version_id)
+static bool ended_ok(StubdomainPCI *dev)
 {
-    StubdomainPCI *dev = opaque;
-    enum sd_refusal refusal = sd_load(dev->core, stubdomain_now(), dev->saved,
-                                      dev->saved_size);
-
-    g_clear_pointer(&dev->saved, g_free);
-    if (refusal != SD_OK) {
-        error_report("%s: cannot load the stub domain's state: %s",
-                     stubdomain_name(dev), sd_refusal_text(refusal));
-        return -EINVAL;
-    }
     if (dev->ended_count > STUBDOMAIN_MAX_ENDED) {
         error_report("%s: %u ended waits, at most %u are possible",
                      stubdomain_name(dev), dev->ended_count,
                      STUBDOMAIN_MAX_ENDED);
+        return false;
+    }
+    for (uint32_t i = 0; i < dev->ended_count; i++) {
+        if ((unsigned)dev->ended[i].outcome > SD_CANCELLED) {
+            error_report("%s: an ended wait has outcome %u, which there is not",
+                         stubdomain_name(dev), dev->ended[i].outcome);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int stubdomain_post_load(void *opaque, int version_id)
+{
+    StubdomainPCI *dev = opaque;
+    g_autofree uint8_t *saved = g_steal_pointer(&dev->saved);
+    enum sd_refusal refusal;
+
+    if (!ended_ok(dev)) {
+        return -EINVAL;
+    }
+    refusal = sd_load(dev->core, stubdomain_now(), saved, dev->saved_size);
+    if (refusal != SD_OK) {
+        error_report("%s: cannot load the stub domain's state: %s",
+                     stubdomain_name(dev), sd_refusal_text(refusal));
         return -EINVAL;
     }
     stubdomain_update_irq(dev);
@@ -86,6 +101,8 @@ const VMStateDescription stubdomain_vmstate = {
         VMSTATE_UINT32(ended_count, StubdomainPCI),
         VMSTATE_STRUCT_ARRAY(ended, StubdomainPCI, STUBDOMAIN_MAX_ENDED, 1,
                              vmstate_stubdomain_ended, struct sd_ended),
+        VMSTATE_UINT32(last_stub, StubdomainPCI),
+        VMSTATE_UINT32(forgotten_stub, StubdomainPCI),
         VMSTATE_UINT32(saved_size, StubdomainPCI),
         VMSTATE_VBUFFER_ALLOC_UINT32(saved, StubdomainPCI, 1, NULL,
                                      saved_size),

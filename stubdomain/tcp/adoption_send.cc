@@ -168,7 +168,6 @@ void Adoption::Leave(Time now, Output& output) {
   } else if (needs_flush()) {
     SendAck(output);
   }
-  connection_->peer.next = receiver_.next();
 }
 
 }  // namespace stubdomain

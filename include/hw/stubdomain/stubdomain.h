@@ -62,6 +62,8 @@ struct StubdomainPCI {
     /* waits of the guest that ended, oldest first, for "results" */
     struct sd_ended ended[STUBDOMAIN_MAX_ENDED];
     uint32_t ended_count;
+    uint32_t last_stub;      /* newest that the guest laid */
+    uint32_t forgotten_stub; /* newest that it laid before its last reset */
 
     sd_stub *core;
     QEMUBH *dispatch_bh;

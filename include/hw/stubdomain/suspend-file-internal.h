@@ -95,7 +95,7 @@ struct SuspendFile {
     SuspendImage *image;     /* NULL before the first prepare */
     SuspendJob *job;         /* NULL: nothing is written */
     bool stale;              /* the RAM blocks are no longer those of @image */
-    bool consumed;           /* the image that this VM was loaded from is live */
+    bool consumed;           /* the image that this VM came from was seen to */
     /* The image that this VM's state descends from; zeros: none. */
     uint8_t descends[SD_SUSPEND_ID_SIZE];
     QLIST_ENTRY(SuspendFile) next;
@@ -164,7 +164,7 @@ bool suspend_image_set_mark(SuspendImage *image, enum sd_suspend_mark mark,
                             Error **errp);
 /*
  * If the file of @file is the suspended image that this VM came from, mark it
- * as live.
+ * as live and remove it: the VM is about to run on.
  */
 void suspend_image_consume(SuspendFile *file);
 

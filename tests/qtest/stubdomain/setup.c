@@ -74,7 +74,7 @@ static void test_refused(void)
           "netdev" },
         { "q35 " RIG_DEVICE ",netdev=net0" HUB(0)
           " -object filter-stubdomain,id=f,netdev=net0,device=stub0",
-          "net0" },
+          "has netdev 'net0' already" },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
