@@ -14,6 +14,10 @@ PYTHON := /usr/bin/python3
 MESON := build/qemu/pyvenv/bin/meson
 QEMU_TARGETS := qemu-system-x86_64 qemu-img
 
+# So that another checkout, as CI's, finds in ccache what this one compiled.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+
 .PHONY: all configured build qtests guest demo check install clean
 
 all: build

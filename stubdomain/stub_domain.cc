@@ -237,18 +237,12 @@ bool StubDomain::AllFlowsQuiet() const {
 }
 
 Time StubDomain::SuspendDue() const {
-  const Time stub_proposal = stubs_.NextProposal();
-  if (!cycle_.running() ||
-      (stub_proposal == kNever && host_proposal_ == kNever)) {
-    return kNever;
-  }
-  const Duration patience = AllFlowsQuiet() ? Duration(0) : kQuiet;
-  Time due = kNever;
-  if (host_proposal_ != kNever) due = host_proposal_ + patience;
-  if (stub_proposal != kNever && AwaitedFlowsQuiet()) {
-    due = std::min(due, stub_proposal + patience);
-  }
-  return due;
+  if (!cycle_.running()) return kNever;
+  Time stub_proposal = stubs_.NextProposal();
+  if (stub_proposal != kNever && !AwaitedFlowsQuiet()) stub_proposal = kNever;
+  const Time proposal = std::min(stub_proposal, host_proposal_);
+  if (proposal == kNever) return kNever;
+  return AllFlowsQuiet() ? proposal : proposal + kQuiet;
 }
 
 void StubDomain::DropSuspend() {

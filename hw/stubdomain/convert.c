@@ -64,8 +64,9 @@ bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
     out->timeout_ms = wait->timeout;
     out->bytes = 1;
     if (wait->plan && wait->plan->has_bytes) {
-        if (wait->plan->bytes == 0) {
-            error_setg(errp, "plan.bytes: must be at least 1");
+        /* QEMU's visitor takes a negative number for a very large one. */
+        if (wait->plan->bytes == 0 || wait->plan->bytes > INT64_MAX) {
+            error_setg(errp, "plan.bytes: must be 1 to %" PRId64, INT64_MAX);
             return false;
         }
         out->bytes = wait->plan->bytes;

@@ -51,7 +51,7 @@ def test_pmemsave(suspended, tmp_path):
     assert pages <= pages_of(path.read_bytes()).keys()
     vm.cmd("stubdomain-restore")
     vm.wait_restored()
-    assert vm.shell.check("sha256sum /tmp/data").split()[0] == sha256(
+    assert vm.sha256_of() == sha256(
         noise(DATA))
 
 
@@ -125,5 +125,5 @@ def test_migration_of_a_suspended_vm(suspended, make_vm, tmp_path):
     assert second.launch_incoming(path, mapped_ram=False)
     second.run_incoming()
     assert second.shell.check(identity) == boot
-    assert second.shell.check("sha256sum /tmp/data").split()[0] == sha256(
+    assert second.sha256_of() == sha256(
         noise(DATA))

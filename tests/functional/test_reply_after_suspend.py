@@ -38,7 +38,7 @@ def test_guest_sleeps_and_reads_the_reply(vm, peer):
 def test_memory_goes_back_to_the_host(vm, peer):
     blocks = memory.ram_blocks(vm)
     # What a guest usually has: a page cache, and a program's data.
-    vm.shell.check("head -c 60M /dev/urandom >/tmp/data")
+    vm.write_data(60)
     before = memory.resident_bytes(vm.get_pid(), blocks)
     told_before = vm.info()["resident"]
     assert before > 60 << 20

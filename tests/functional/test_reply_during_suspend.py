@@ -33,8 +33,7 @@ def cycle(vm, peer, body, delay):
 
 def test_reply_cancels_the_suspend(vm, peer):
     # Much to write, so that the reply is there first.
-    vm.shell.check("head -c 100M /dev/urandom >/tmp/data")
-    sum_before = vm.shell.check("sha256sum /tmp/data")
+    written = vm.write_data(100)
     body = noise(50_000)
     tries = [cycle(vm, peer, body, 0) for _ in range(8)]
 
@@ -42,28 +41,26 @@ def test_reply_cancels_the_suspend(vm, peer):
     assert CANCELLED in tries
     assert vm.info()["cancelled"] == tries.count(CANCELLED)
     assert vm.info()["suspends"] == tries.count(FINISHED)
-    assert vm.shell.check("sha256sum /tmp/data") == sum_before
+    assert vm.sha256_of() == written
 
 
 def test_suspend_after_a_cancelled_one_is_whole(vm, peer):
     """What a cancelled suspend left in the file spoils nothing."""
-    vm.shell.check("head -c 100M /dev/urandom >/tmp/data")
-    sum_before = vm.shell.check("sha256sum /tmp/data")
+    written = vm.write_data(100)
     while cycle(vm, peer, noise(1000), 0) != CANCELLED:
         pass
     vm.suspend()
     vm.cmd("stubdomain-restore")
     vm.wait_restored()
-    assert vm.shell.check("sha256sum /tmp/data") == sum_before
+    assert vm.sha256_of() == written
 
 
 @pytest.mark.parametrize("delay", [0.002, 0.01, 0.03, 0.1, 0.3])
 def test_reply_at_any_moment_is_not_lost(vm, peer, delay):
-    vm.shell.check("head -c 60M /dev/urandom >/tmp/data")
-    sum_before = vm.shell.check("sha256sum /tmp/data")
+    written = vm.write_data(60)
     for size in (1, 100_000):
         cycle(vm, peer, noise(size), delay)
-    assert vm.shell.check("sha256sum /tmp/data") == sum_before
+    assert vm.sha256_of() == written
 
 
 def test_reply_before_the_wait_message_is_not_missed(vm, peer):

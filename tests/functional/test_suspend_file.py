@@ -17,7 +17,7 @@ IDENTITY = "cat /proc/sys/kernel/random/boot_id; sha256sum /tmp/data"
 
 
 def test_guest_runs_on_after_qemu_was_killed(vm, peer, make_vm):
-    vm.shell.check("head -c 20M /dev/urandom >/tmp/data")
+    vm.write_data(20)
     identity = vm.shell.check(IDENTITY)
     uptime = float(vm.shell.check("cat /proc/uptime").split()[0])
     _, _, suspended = suspend_on_wait(vm, peer)
@@ -72,7 +72,7 @@ def test_file_of_a_running_vm_is_refused(vm, peer, make_vm):
 
 
 def test_cancelled_suspend_leaves_no_image_to_start(vm, make_vm):
-    vm.shell.check("head -c 100M /dev/urandom >/tmp/data")
+    vm.write_data(100)
     vm.cmd("stubdomain-suspend")
     vm.wait_event("STOP")
     vm.cmd("cont")
@@ -81,6 +81,26 @@ def test_cancelled_suspend_leaves_no_image_to_start(vm, make_vm):
     vm.kill_hard()
     second = make_vm("second")
     assert not second.launch_incoming(path)
+
+
+def test_quit_while_suspended_keeps_the_vm(vm, make_vm):
+    written = vm.write_data(5)
+    suspended = vm.suspend()
+    vm.shutdown()
+    assert vm.exitcode() == 0
+    second = make_vm("second")
+    assert second.launch_incoming(suspended["file"])
+    second.run_incoming()
+    assert second.sha256_of() == written
+
+
+def test_quit_while_running_leaves_no_file(vm):
+    vm.suspend()
+    vm.cmd("stubdomain-restore")
+    vm.wait_restored()
+    vm.shutdown()
+    assert vm.exitcode() == 0
+    assert list(vm.suspend_dir.iterdir()) == []
 
 
 def test_file_is_the_owners_only_and_sparse(vm, peer):

@@ -75,14 +75,14 @@ def test_disk_that_fills_up_while_writing(make_vm, peer, logs):
                     directory], check=True)
     try:
         vm = make_vm(suspend_dir=directory).boot()
-        vm.shell.check("head -c 100M /dev/urandom >/tmp/data; "
-                       "sha256sum /tmp/data >/tmp/sum")
+        vm.write_data(80)
+        vm.shell.check("sha256sum /tmp/data >/tmp/sum")
         vm.suspend()
         vm.cmd("stubdomain-restore")
         vm.wait_restored()
         # Holes of the file have no blocks yet: take all that is left.
-        vm.shell.check("head -c 50M /dev/urandom >/tmp/more; "
-                       "sha256sum /tmp/more >>/tmp/sum")
+        vm.write_data(50, "/tmp/more")
+        vm.shell.check("sha256sum /tmp/more >>/tmp/sum")
         fill(directory)
         check_wait_fails(vm, peer, "space")
         vm.shell.check("sha256sum -c /tmp/sum")

@@ -115,6 +115,15 @@ class Vm(QEMUMachine):
         shutil.rmtree(self.directory)
         shutil.rmtree(self.suspend_dir, ignore_errors=True)
 
+    def write_data(self, mebibytes, path="/tmp/data"):
+        """Random bytes in the guest's memory, as a file of its tmpfs. Returns
+        their SHA-256."""
+        self.shell.check(f"head -c {mebibytes << 20} /dev/urandom >{path}")
+        return self.sha256_of(path)
+
+    def sha256_of(self, path="/tmp/data"):
+        return self.shell.check(f"sha256sum {path}").split()[0]
+
     def sections(self):
         """(title, text) for the report of a failed test."""
         events = "\n".join(str(event) for event in self.events)

@@ -45,7 +45,9 @@ class PrivateLibvirt:
 
     def close(self):
         """Ends the daemons and every process that they started."""
-        self._daemons.terminate()
+        # unshare(1) heeds no other signal. With it goes the first process,
+        # and with that the rest: --kill-child, --pid.
+        self._daemons.kill()
         self._daemons.wait()
 
     def command(self, *words):

@@ -177,10 +177,10 @@ struct sd_callbacks {
     bool (*send)(void *opaque, unsigned port, enum sd_side to,
                  const struct sd_frame *frame);
     /* Stop the vCPUs and write guest RAM. Answer with sd_on_stopped(), then
-     * sd_on_suspended() or sd_on_suspend_failed(). */
+     * sd_on_suspended() or sd_on_suspend_failed(). A wait proposes this once. */
     void (*suspend)(void *opaque);
     /* Run the vCPUs (again): cancel a suspend, or restore. Answer with
-     * sd_on_running(). */
+     * sd_on_running(). Comes after sd_on_stopped() only, once per suspend. */
     void (*restore)(void *opaque, enum sd_reason reason);
     /* A listener stub was laid. */
     void (*waiting)(void *opaque, const struct sd_stub_info *info);
@@ -189,8 +189,8 @@ struct sd_callbacks {
     /* Something came that no listener stub waits for (policy: alert or
      * restore). At most one a second. */
     void (*unmatched)(void *opaque, const char *description);
-    /* A suspend that was asked for is given up before the vCPUs stopped
-     * (a reply came first, or the awaited flows did not get quiet). */
+    /* What sd_suspend() asked for is given up before the suspend callback: a
+     * wait ended first, or sd_restore() took it back. */
     void (*suspend_cancelled)(void *opaque, enum sd_reason reason);
 };
 
@@ -203,13 +203,16 @@ void sd_set_config(sd_stub *stub, const struct sd_config *config);
 /* -- effects -- */
 
 bool sd_pending(const sd_stub *stub);
+/* Delivers a bounded number of effects: if sd_pending() holds afterwards, run
+ * it again soon. What waits for sd_on_writable() is not pending. */
 void sd_dispatch(sd_stub *stub, uint64_t now);
 /* When sd_dispatch() must run even if nothing happens; SD_NEVER: never. */
 uint64_t sd_next_deadline(const sd_stub *stub);
 
 /* -- the network -- */
 
-/* A frame that `from` sends on NIC number `port`. Malformed frames pass. */
+/* A frame that `from` sends on NIC number `port`. Malformed frames pass, unless
+ * they are for a stopped guest: what it cannot get is taken. */
 enum sd_verdict sd_on_frame(sd_stub *stub, unsigned port, enum sd_side from,
                             const struct sd_frame *frame, uint64_t now);
 /* The side that refused a frame can take one again. */
@@ -233,7 +236,8 @@ void sd_on_suspended(sd_stub *stub, uint64_t now);
 void sd_on_suspend_failed(sd_stub *stub, uint64_t now);
 /* The vCPUs run, whoever started them. */
 void sd_on_running(sd_stub *stub, uint64_t now);
-/* The guest was reset: its flows and its waits are gone. */
+/* The guest was reset: its flows and its waits are gone. A suspended one is
+ * restored, as nothing is left that could wake it. */
 void sd_on_reset(sd_stub *stub, uint64_t now);
 
 /* -- requests -- */
@@ -244,8 +248,9 @@ enum sd_refusal sd_wait_for(sd_stub *stub, const struct sd_wait *wait,
 enum sd_refusal sd_cancel(sd_stub *stub, enum sd_owner owner, uint32_t number,
                           uint64_t now);
 /* Without a wait: suspend as soon as the followed flows are quiet (or
- * SD_QUIET_MS is over). */
+ * SD_QUIET_MS is over). Asked twice, it is the same suspend. */
 enum sd_refusal sd_suspend(sd_stub *stub, uint64_t now);
+/* Also takes back a suspend that has not begun. */
 enum sd_refusal sd_restore(sd_stub *stub, uint64_t now);
 /* An agent is there (or no longer): kept data waits for sd_ready(). */
 void sd_agent(sd_stub *stub, bool present);
@@ -270,10 +275,12 @@ size_t sd_get_stubs(const sd_stub *stub, uint64_t now,
 
 /* -- serial form: docs/interop/stubdomain-state.rst -- */
 
-/* Save the whole state. Returns its length; writes it if it fits in `max`. */
+/* Save the whole state. Returns its length; writes it if it fits in `max`. Of
+ * the effects that are pending, those that matter are saved with it. */
 size_t sd_save(const sd_stub *stub, uint64_t now, uint8_t *data, size_t max);
 /* Replace the state. On refusal the state is as before. A saved state that
- * was suspending or suspended loads as suspended. */
+ * was suspending or suspended loads as suspended; if its restore was requested,
+ * the restore callback comes (again). */
 enum sd_refusal sd_load(sd_stub *stub, uint64_t now, const uint8_t *data,
                         size_t length);
 

@@ -121,6 +121,40 @@ static void test_preserved(void)
     rig_stop(&target);
 }
 
+/* Whoever takes over a suspended VM takes over its connections. */
+static void test_suspended(void)
+{
+    const Segment reply = { WIRE_ACK | WIRE_PSH, WIRE_PEER_SEQ + 1,
+                            WIRE_GUEST_SEQ + 1, "answer" };
+    const Segment reply_ack = { WIRE_ACK, WIRE_GUEST_SEQ + 1,
+                                WIRE_PEER_SEQ + 7 };
+    g_autofree char *path = NULL, *json = wire_wait_json(PORT, "");
+    g_autofree char *dir = rig_make_dir();
+    Rig source = { }, target = { };
+    QDict *info;
+
+    path = g_build_filename(dir, "image", NULL);
+    rig_start_net(&source, "", "");
+    wire_connect(&source, PORT);
+    qobject_unref(rig_ask(&source, json));
+    qtest_qmp_eventwait(source.qts, "STUBDOMAIN_SUSPENDED");
+    rig_save(&source, path);
+    rig_stop(&source);
+
+    rig_start_net(&target, "", "-incoming defer");
+    rig_load(&target, path);
+    info = rig_query(&target);
+    g_assert_cmpstr(qdict_get_str(info, "state"), ==, "suspended");
+    qobject_unref(info);
+    wire_peer_sends(&target, PORT, &reply);
+    wire_peer_gets(&target, PORT, &reply_ack);
+    qtest_qmp_eventwait(target.qts, "STUBDOMAIN_RESTORED");
+    wire_guest_gets(&target, PORT, &reply);
+    rig_stop(&target);
+    g_assert_cmpint(unlink(path), ==, 0);
+    g_assert_cmpint(rmdir(dir), ==, 0);
+}
+
 typedef struct Image {
     char *bytes;
     gsize length;
@@ -209,6 +243,7 @@ static void test_damaged_core(void)
 void add_migration_tests(void)
 {
     qtest_add_func("stubdomain/migration/preserved", test_preserved);
+    qtest_add_func("stubdomain/migration/suspended", test_suspended);
     qtest_add_func("stubdomain/migration/damaged-numbers",
                    test_damaged_numbers);
     qtest_add_func("stubdomain/migration/damaged-core", test_damaged_core);

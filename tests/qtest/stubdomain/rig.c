@@ -97,8 +97,12 @@ void rig_start_net(Rig *rig, const char *device_args, const char *more_args)
         g_string_append_printf(args, netdev, ends[i], rig->dir, ends[i],
                                rig->dir, ends[i], ends[i], ends[i]);
     }
-    g_string_append_printf(args, " " RIG_DEVICE ",netdev=peer,suspend-dir=%s"
-                           "%s %s", rig->dir, device_args, more_args);
+    g_string_append(args, " " RIG_DEVICE ",netdev=peer");
+    if (device_args) {
+        g_string_append_printf(args, ",suspend-dir=%s%s", rig->dir,
+                               device_args);
+    }
+    g_string_append_printf(args, " %s", more_args);
     rig_start(rig, args->str);
     connect_end(rig->guest_fd, rig->dir, "guest-vm");
     connect_end(rig->peer_fd, rig->dir, "peer-vm");

@@ -34,7 +34,8 @@ typedef struct Rig {
 
 /* @args: the command line after RIG_MACHINE, such as "q35 " RIG_DEVICE. */
 void rig_start(Rig *rig, const char *args);
-/* A q35 whose device is on the wire; @device_args such as ",max-stubs=2". */
+/* A q35 whose device is on the wire; @device_args such as ",max-stubs=2",
+ * or NULL for one without a suspend-dir. */
 void rig_start_net(Rig *rig, const char *device_args, const char *more_args);
 /* After a reset. */
 void rig_map(Rig *rig);

@@ -122,6 +122,96 @@ static void test_msix(void)
     rig_stop(&rig);
 }
 
+static void assert_restored(Rig *rig, const char *reason)
+{
+    QDict *event = qtest_qmp_eventwait_ref(rig->qts, "STUBDOMAIN_RESTORED");
+    QDict *data = qdict_get_qdict(event, "data");
+
+    g_assert_cmpstr(qdict_get_str(data, "device"), ==, "stub0");
+    g_assert_cmpstr(qdict_get_str(data, "reason"), ==, reason);
+    qobject_unref(event);
+}
+
+static void assert_refused(Rig *rig, const char *command, const char *why)
+{
+    QDict *error = qtest_qmp_assert_failure_ref(rig->qts, "{'execute': %s}",
+                                                command);
+
+    g_assert_nonnull(strstr(qdict_get_str(error, "desc"), why));
+    qobject_unref(error);
+}
+
+static void test_stop_and_cont(void)
+{
+    Rig rig = { };
+
+    rig_start_net(&rig, "", "");
+    assert_refused(&rig, "stubdomain-restore", "neither");
+    qtest_qmp_assert_success(rig.qts, "{'execute': 'stop'}");
+    assert_refused(&rig, "stubdomain-suspend", "not running");
+    qtest_qmp_assert_success(rig.qts, "{'execute': 'cont'}");
+    suspend(&rig);
+    assert_refused(&rig, "stubdomain-suspend", "not running");
+    qtest_qmp_assert_success(rig.qts, "{'execute': 'cont'}");
+    assert_restored(&rig, "host");
+    assert_state(&rig, "running");
+    rig_stop(&rig);
+}
+
+/* A reset lets the VM run, since nothing is left that could wake it. */
+static void test_system_reset(void)
+{
+    Rig rig = { };
+
+    rig_start_net(&rig, "", "");
+    suspend(&rig);
+    qtest_system_reset(rig.qts);
+    assert_restored(&rig, "host");
+    rig_map(&rig);
+    rig_assert_alive(&rig);
+    rig_stop(&rig);
+}
+
+static void test_file_goes(void)
+{
+    g_autofree char *path = NULL;
+    QDict *info;
+    Rig rig = { };
+
+    rig_start_net(&rig, "", "");
+    suspend(&rig);
+    info = rig_query(&rig);
+    path = g_strdup(qdict_get_str(info, "file"));
+    qobject_unref(info);
+    g_assert_cmpint(access(path, F_OK), ==, 0);
+    rig_stop(&rig);
+    g_assert_cmpint(access(path, F_OK), !=, 0);
+}
+
+/* The guest proposes a suspend that the host has no place for. */
+static void test_no_place(void)
+{
+    g_autofree char *json = wire_wait_json(PORT, "");
+    Rig rig = { };
+    QDict *event, *response;
+    const char *message;
+
+    rig_start_net(&rig, NULL, "");
+    g_assert_cmphex(rig_read(&rig, STUBDOMAIN_REG_STATUS), ==,
+                    STUBDOMAIN_STATUS_NET);
+    wire_connect(&rig, PORT);
+    qobject_unref(rig_ask(&rig, json));
+    event = qtest_qmp_eventwait_ref(rig.qts, "STUBDOMAIN_ERROR");
+    message = qdict_get_str(qdict_get_qdict(event, "data"), "message");
+    g_assert_cmpstr(message, ==, "stub0 has no suspend-dir");
+    qobject_unref(event);
+    assert_state(&rig, "running");
+    response = rig_ask(&rig, "{'op': 'status'}");
+    g_assert_cmpuint(qlist_size(qdict_get_qlist(response, "stubs")), ==, 1);
+    qobject_unref(response);
+    rig_stop(&rig);
+}
+
 /* The main job: wait, suspend, reply, restore, delivery. */
 static void test_reply_while_suspended(void)
 {
@@ -135,8 +225,7 @@ static void test_reply_while_suspended(void)
                                 WIRE_PEER_SEQ + 7 };
     g_autofree char *json = wire_wait_json(PORT, "");
     Rig rig = { };
-    QDict *response, *event, *ended;
-    const char *reason;
+    QDict *response, *ended;
 
     rig_start_net(&rig, "", "");
     wire_connect(&rig, PORT);
@@ -148,10 +237,7 @@ static void test_reply_while_suspended(void)
     qobject_unref(rig_ask(&rig, json));
     qtest_qmp_eventwait(rig.qts, "STUBDOMAIN_SUSPENDED");
     wire_peer_sends(&rig, PORT, &reply);
-    event = qtest_qmp_eventwait_ref(rig.qts, "STUBDOMAIN_RESTORED");
-    reason = qdict_get_str(qdict_get_qdict(event, "data"), "reason");
-    g_assert_cmpstr(reason, ==, "reply");
-    qobject_unref(event);
+    assert_restored(&rig, "reply");
     wire_peer_gets(&rig, PORT, &reply_ack);
 
     wire_guest_gets(&rig, PORT, &reply);
@@ -166,11 +252,48 @@ static void test_reply_while_suspended(void)
     rig_stop(&rig);
 }
 
+/* @expected is in the output; NULL: there is none. */
+static void assert_hmp(Rig *rig, const char *command, const char *expected)
+{
+    g_autofree char *output = qtest_hmp(rig->qts, "%s", command);
+
+    if (expected ? !strstr(output, expected) : *output) {
+        g_error("%s: said '%s', without '%s'", command, output, expected ?: "anything");
+    }
+}
+
+static void test_hmp(void)
+{
+    g_autofree char *json = wire_wait_json(PORT, ", 'suspend': false");
+    Rig rig = { };
+
+    rig_start_net(&rig, "", "");
+    wire_connect(&rig, PORT);
+    qobject_unref(rig_ask(&rig, json));
+    assert_hmp(&rig, "info stubdomain", "stub0: running, no agent");
+    assert_hmp(&rig, "info stubdomain",
+               "of the guest: [10.0.0.2]:40000 <- [10.0.0.1]:80");
+    assert_hmp(&rig, "stubdomain_restore", "Error");
+    assert_hmp(&rig, "stubdomain_suspend", NULL);
+    qtest_qmp_eventwait(rig.qts, "STUBDOMAIN_SUSPENDED");
+    assert_hmp(&rig, "info stubdomain", "stub0: suspended");
+    assert_hmp(&rig, "stubdomain_suspend", "Error");
+    assert_hmp(&rig, "stubdomain_restore", NULL);
+    qtest_qmp_eventwait(rig.qts, "STUBDOMAIN_RESTORED");
+    assert_hmp(&rig, "info stubdomain", "stub0: running");
+    rig_stop(&rig);
+}
+
 void add_suspend_tests(void)
 {
     qtest_add_func("stubdomain/suspend/memory", test_memory);
     qtest_add_func("stubdomain/suspend/intx", test_intx);
     qtest_add_func("stubdomain/suspend/msix", test_msix);
+    qtest_add_func("stubdomain/suspend/stop-and-cont", test_stop_and_cont);
+    qtest_add_func("stubdomain/suspend/system-reset", test_system_reset);
+    qtest_add_func("stubdomain/suspend/file-goes", test_file_goes);
+    qtest_add_func("stubdomain/suspend/no-place", test_no_place);
     qtest_add_func("stubdomain/suspend/reply-while-suspended",
                    test_reply_while_suspended);
+    qtest_add_func("stubdomain/suspend/hmp", test_hmp);
 }

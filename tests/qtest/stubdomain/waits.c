@@ -230,11 +230,11 @@ static void test_max_stubs(void)
     lay(&rig, PORT, "");
     lay(&rig, PORT, "");
     for (int i = 0; i < 1000; i++) {
-        rig_assert_refused(&rig, json, STUBDOMAIN_RESULT_REFUSED, "flow");
+        rig_assert_refused(&rig, json, STUBDOMAIN_RESULT_REFUSED, "too many");
     }
     cancel(&rig, first);
     lay(&rig, PORT, "");
-    rig_assert_refused(&rig, json, STUBDOMAIN_RESULT_REFUSED, "flow");
+    rig_assert_refused(&rig, json, STUBDOMAIN_RESULT_REFUSED, "too many");
     rig_stop(&rig);
 }
 
@@ -254,9 +254,9 @@ static void test_max_stubs_default(void)
     qobject_unref(response);
     for (uint64_t i = 0; i < max; i++) {
         lay(&rig, PORT, ", 'timeout': 4294967295,"
-            " 'plan': {'bytes': 18446744073709551615}");
+            " 'plan': {'bytes': 9223372036854775807}");
     }
-    rig_assert_refused(&rig, json, STUBDOMAIN_RESULT_REFUSED, "flow");
+    rig_assert_refused(&rig, json, STUBDOMAIN_RESULT_REFUSED, "too many");
     response = rig_ask(&rig, "{'op': 'status'}");
     g_assert_cmpuint(qlist_size(qdict_get_qlist(response, "stubs")), ==,
                      MIN(max, 64));
