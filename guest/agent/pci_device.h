@@ -36,7 +36,7 @@ class Mapping {
   const size_t size_;
 };
 
-class PciDevice : public Device {
+class PciDevice final : public Device {
  public:
   // Where the kernel shows its devices; tests have their own.
   struct Roots {

@@ -20,6 +20,9 @@
 #include "system/system.h"
 #include "trace.h"
 
+/* Effects that come up during an incoming migration are tried again after. */
+#define INCOMING_RETRY_NS (10 * SCALE_MS)
+
 uint64_t stubdomain_now(void)
 {
     return qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
@@ -43,6 +46,11 @@ static void dispatch(void *opaque)
 {
     StubdomainPCI *dev = opaque;
 
+    /* Nothing may start a VM that is still on its way in. */
+    if (runstate_check(RUN_STATE_INMIGRATE)) {
+        timer_mod(dev->timer, stubdomain_now() + INCOMING_RETRY_NS);
+        return;
+    }
     /* vm_stop() drains block devices, which may run bottom halves. */
     if (dev->dispatching) {
         return;

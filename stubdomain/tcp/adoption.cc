@@ -51,19 +51,19 @@ void Adoption::OnPeer(const Packet& packet, const TcpSegment& segment, Time now,
   if (reset_ || !ChecksumOk(packet)) return;
   const bool rst = segment.has(kRst);
   if (segment.has(kSyn) && !rst) {
-    Challenge(now);
+    ChallengePeer(now);
   } else if (!rst && connection_->timestamps() &&
              receiver_.Outdated(segment, now)) {
-    Challenge(now);
+    ChallengePeer(now);
   } else if (!receiver_.Acceptable(segment)) {
-    if (!rst) Challenge(now);
+    if (!rst) ChallengePeer(now);
   } else if (rst) {
     reset_ = segment.seq == receiver_.next();
-    if (!reset_) Challenge(now);
+    if (!reset_) ChallengePeer(now);
   } else if (!segment.has(kAck)) {
     return;
   } else if (segment.ack > connection_->guest.next) {
-    Challenge(now);
+    ChallengePeer(now);
   } else {
     connection_->NoteLink(Side::kPeer, packet.link);
     connection_->NoteTimestamps(Side::kPeer, segment);
@@ -92,7 +92,7 @@ void Adoption::OnGuest(const Packet& packet, const TcpSegment& segment,
   if (!ChecksumOk(packet) || segment.has(kSyn)) return;
   const Stream& guest = connection_->guest;
   if (!connection_->Plausible(Side::kGuest, segment)) {
-    guest_due_ = true;
+    ChallengeGuest(now);
     Settle(now, output);
     return;
   }
@@ -109,12 +109,12 @@ void Adoption::OnGuest(const Packet& packet, const TcpSegment& segment,
     // Not where new data would go on: it asks whether the peer is there, and
     // with a closed window, whether it still is.
     if (segment.seq != guest.next) {
-      guest_due_ = true;
+      ChallengeGuest(now);
       if (!reset_ && guest.edge == guest.acked_seq()) Forward(packet, output);
     }
   } else if (reset_ || segment.end() <= guest.acked_seq() ||
              !connection_->NoteSent(Side::kGuest, segment)) {
-    guest_due_ |= !reset_;
+    if (!reset_) ChallengeGuest(now);
   } else {
     Forward(packet, output);
     TouchPeer(now);
@@ -126,7 +126,7 @@ void Adoption::OnGuest(const Packet& packet, const TcpSegment& segment,
 // What the guest acknowledges of the peer's bytes.
 void Adoption::TakeAck(const TcpSegment& segment, Time now) {
   if (segment.ack > sender_.highest()) {
-    guest_due_ = true;
+    ChallengeGuest(now);
     return;
   }
   const bool news = connection_->NoteAck(Side::kGuest, segment);
@@ -240,8 +240,12 @@ void Adoption::NotePeer() {
 
 // Demands an answer to a segment that does not fit, within limits: two sides
 // that disagree would otherwise answer each other forever.
-void Adoption::Challenge(Time now) {
-  if (challenges_.Allow(now)) receiver_.Demand(Receiver::Due::kNow);
+void Adoption::ChallengePeer(Time now) {
+  if (peer_challenges_.Allow(now)) receiver_.Demand(Receiver::Due::kNow);
+}
+
+void Adoption::ChallengeGuest(Time now) {
+  if (guest_challenges_.Allow(now)) guest_due_ = true;
 }
 
 void Adoption::TouchPeer(Time now) {

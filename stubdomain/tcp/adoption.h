@@ -91,7 +91,7 @@ class Adoption {
   Seq DesiredEdge() const;
   void OfferWindow();
   void NotePeer();
-  void Challenge(Time now);
+  void ChallengePeer(Time now);
   TcpFields FieldsForPeer(Seq seq, Seq edge) const;
   void SendToPeer(const TcpFields& fields, Output& output);
   void SendAck(Output& output);
@@ -100,6 +100,7 @@ class Adoption {
   void TouchPeer(Time now);
 
   // Towards the guest.
+  void ChallengeGuest(Time now);
   void TakeAck(const TcpSegment& segment, Time now);
   uint32_t SegmentSize() const;
   Sender::Supply SupplyFor(const Output& output) const;
@@ -123,7 +124,8 @@ class Adoption {
   Receiver receiver_;
   Sender sender_;
   uint32_t first_window_;  // what the guest had promised
-  RateLimit challenges_{kMaxChallenges};
+  RateLimit peer_challenges_{kMaxChallenges};
+  RateLimit guest_challenges_{kMaxChallenges};
   Time keepalive_ = kNever;
   Time settled_;  // when the peer counts as silent
 };

@@ -12,7 +12,7 @@ namespace {
 // still under way of what was acknowledged.
 constexpr int32_t kMaxBehind = 1 << 20;
 // A sender may look one byte beyond a closed window (RFC 9293, 3.8.6.1).
-constexpr int32_t kProbe = 1;
+constexpr uint32_t kProbe = 1;
 constexpr uint16_t kMinMss = 64;
 // The widest window there is, 65535 << 14, and a FIN.
 constexpr int32_t kMaxAhead = (1 << 30) + 1;
@@ -49,7 +49,7 @@ Route Connection::RouteTo(Side side) const {
 bool Connection::Plausible(Side from, const TcpSegment& segment) const {
   const Stream& stream = of(from);
   return segment.seq - stream.acked_seq() >= -kMaxBehind &&
-         segment.end() - stream.edge <= kProbe;
+         segment.seq <= stream.edge;
 }
 
 void Connection::Observe(Side from, const Packet& packet,
@@ -116,11 +116,14 @@ bool Connection::NoteAck(Side by, const TcpSegment& segment) {
 
 bool Connection::NoteSent(Side from, const TcpSegment& segment) {
   Stream& stream = of(from);
-  const Seq end = segment.end();
   if (segment.length() == 0) return true;
   if (!Plausible(from, segment)) return false;
+  // What lies beyond the window is not taken by the receiver, whatever it was
+  // told by the stub before. A FIN needs no room.
+  const Seq end = Earlier(segment.end(), stream.edge + kProbe);
+  const bool fin = segment.has(kFin) && end == segment.end();
   if (stream.fin_seen() && end > stream.fin_seq() + 1) return false;
-  if (segment.has(kFin)) {
+  if (fin) {
     if (!stream.fin_seen() && end <= stream.next) return false;
     if (stream.fin_seen() && end != stream.fin_seq() + 1) return false;
     stream.fin = stream.PositionOf(end - 1);

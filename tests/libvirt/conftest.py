@@ -40,7 +40,7 @@ def domain(libvirt, request):
     domain.lifecycle = watch_lifecycle(domain)
     domain.monitor = watch_monitor(domain)
     try:
-        yield domain.start()
+        yield domain.boot()
     finally:
         domain.close()
         domain.lifecycle.close()

@@ -49,12 +49,14 @@ class Domain:
         self.virsh("define", "--validate", f"{IMAGES}/domain.xml", named=False)
         self.shell = None
 
-    def start(self):
+    def boot(self):
         self.virsh("start")
         self.connect_shell()
         return self
 
     def connect_shell(self):
+        if self.shell:
+            self.shell.close()
         path = self._images / "shell"
         self.shell = GuestShell(os.path.relpath(path), TIMEOUT)
 

@@ -33,6 +33,11 @@ class Waiter:
         self.connection.reply(REPLY)
         self.connection.close()
 
+    def attach(self):
+        """To the program in the QEMU that the domain has now."""
+        self.domain.connect_shell()
+        self.program = self.domain.shell.attach(self.program)
+
     def check_reply(self):
         status, output = self.program.wait()
         assert status == 0, output
@@ -111,6 +116,7 @@ def test_save_and_restore_of_running_domain(domain, peer):
 
     save_and_restore(domain)
     assert domain.state() == "running"
+    domain.connect_shell()
     assert domain.shell.check("cat /tmp/kept") == "kept\n"
     waiter = Waiter(domain, peer)
     waiter.reply()
@@ -125,7 +131,7 @@ def test_save_and_restore_of_suspended_domain(domain, peer):
     waiter.reply()
     domain.monitor.wait("STUBDOMAIN_RESTORED")
     assert domain.state() == "running"
-    waiter.program = domain.shell.attach(waiter.program)
+    waiter.attach()
     waiter.check_reply()
 
 
@@ -134,11 +140,12 @@ def test_managed_save_of_suspended_domain(domain, peer):
     domain.virsh("managedsave")
     assert domain.state() == "shut off"
     assert "Managed save:   yes" in domain.virsh("dominfo")
-    domain.start()
+    domain.virsh("start")
+    assert domain.state() == "paused"
     domain.virsh("resume")
     assert domain.state() == "running"
+    waiter.attach()
     waiter.reply()
-    waiter.program = domain.shell.attach(waiter.program)
     waiter.check_reply()
 
 
@@ -176,6 +183,4 @@ def save_and_restore(domain):
     path = "/var/lib/libvirt/images/saved"
     domain.virsh("save", path)
     assert domain.state() == "shut off"
-    domain.shell.close()
     domain.virsh("restore", path, named=False)
-    domain.connect_shell()

@@ -121,38 +121,74 @@ static void test_preserved(void)
     rig_stop(&target);
 }
 
-/* Whoever takes over a suspended VM takes over its connections. */
-static void test_suspended(void)
+static void start_suspended(Rig *rig)
+{
+    g_autofree char *json = wire_wait_json(PORT, "");
+
+    rig_start_net(rig, "", "");
+    wire_connect(rig, PORT);
+    qobject_unref(rig_ask(rig, json));
+    qtest_qmp_eventwait(rig->qts, "STUBDOMAIN_SUSPENDED");
+}
+
+/* Whoever loads a suspended VM takes over its connections. */
+static void assert_taken_over(Rig *rig)
 {
     const Segment reply = { WIRE_ACK | WIRE_PSH, WIRE_PEER_SEQ + 1,
                             WIRE_GUEST_SEQ + 1, "answer" };
     const Segment reply_ack = { WIRE_ACK, WIRE_GUEST_SEQ + 1,
                                 WIRE_PEER_SEQ + 7 };
-    g_autofree char *path = NULL, *json = wire_wait_json(PORT, "");
-    g_autofree char *dir = rig_make_dir();
-    Rig source = { }, target = { };
-    QDict *info;
+    QDict *info = rig_query(rig);
 
-    path = g_build_filename(dir, "image", NULL);
-    rig_start_net(&source, "", "");
-    wire_connect(&source, PORT);
-    qobject_unref(rig_ask(&source, json));
-    qtest_qmp_eventwait(source.qts, "STUBDOMAIN_SUSPENDED");
+    g_assert_cmpstr(qdict_get_str(info, "state"), ==, "suspended");
+    qobject_unref(info);
+    wire_peer_sends(rig, PORT, &reply);
+    wire_peer_gets(rig, PORT, &reply_ack);
+    qtest_qmp_eventwait(rig->qts, "STUBDOMAIN_RESTORED");
+    wire_guest_gets(rig, PORT, &reply);
+}
+
+static void test_suspended(void)
+{
+    g_autofree char *path = NULL;
+    Rig source = { }, target = { };
+
+    start_suspended(&source);
+    path = g_build_filename(source.dir, "image", NULL);
     rig_save(&source, path);
-    rig_stop(&source);
+    rig_quit(&source);
 
     rig_start_net(&target, "", "-incoming defer");
     rig_load(&target, path);
-    info = rig_query(&target);
-    g_assert_cmpstr(qdict_get_str(info, "state"), ==, "suspended");
-    qobject_unref(info);
-    wire_peer_sends(&target, PORT, &reply);
-    wire_peer_gets(&target, PORT, &reply_ack);
-    qtest_qmp_eventwait(target.qts, "STUBDOMAIN_RESTORED");
-    wire_guest_gets(&target, PORT, &reply);
+    assert_taken_over(&target);
     rig_stop(&target);
-    g_assert_cmpint(unlink(path), ==, 0);
-    g_assert_cmpint(rmdir(dir), ==, 0);
+    rig_stop(&source);
+}
+
+/*
+ * The suspend file of a VM whose QEMU has ended: it runs on from there, and
+ * still waits.
+ */
+static void test_suspend_file(void)
+{
+    const Segment reply = { WIRE_ACK | WIRE_PSH, WIRE_PEER_SEQ + 1,
+                            WIRE_GUEST_SEQ + 1, "answer" };
+    g_autofree char *path = NULL;
+    Rig source = { }, target = { };
+
+    start_suspended(&source);
+    path = g_build_filename(source.dir, "stub0.suspend", NULL);
+    rig_quit(&source);
+
+    rig_start_net(&target, "", "-incoming defer");
+    rig_enable_mapped_ram(&target);
+    rig_load(&target, path);
+    qtest_qmp_eventwait(target.qts, "STUBDOMAIN_RESTORED");
+    wire_peer_sends(&target, PORT, &reply);
+    wire_guest_gets(&target, PORT, &reply);
+    qtest_qmp_eventwait(target.qts, "STUBDOMAIN_REPLY");
+    rig_stop(&target);
+    rig_stop(&source);
 }
 
 typedef struct Image {
@@ -244,6 +280,7 @@ void add_migration_tests(void)
 {
     qtest_add_func("stubdomain/migration/preserved", test_preserved);
     qtest_add_func("stubdomain/migration/suspended", test_suspended);
+    qtest_add_func("stubdomain/migration/suspend-file", test_suspend_file);
     qtest_add_func("stubdomain/migration/damaged-numbers",
                    test_damaged_numbers);
     qtest_add_func("stubdomain/migration/damaged-core", test_damaged_core);

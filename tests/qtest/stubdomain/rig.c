@@ -108,11 +108,16 @@ void rig_start_net(Rig *rig, const char *device_args, const char *more_args)
     connect_end(rig->peer_fd, rig->dir, "peer-vm");
 }
 
+void rig_quit(Rig *rig)
+{
+    g_clear_pointer(&rig->pci, g_free);
+    g_clear_pointer(&rig->bus, qpci_free_pc);
+    g_clear_pointer(&rig->qts, qtest_quit);
+}
+
 void rig_stop(Rig *rig)
 {
-    g_free(rig->pci);
-    qpci_free_pc(rig->bus);
-    qtest_quit(rig->qts);
+    rig_quit(rig);
     if (rig->guest_fd >= 0) {
         close(rig->guest_fd);
         close(rig->peer_fd);
@@ -225,6 +230,13 @@ void rig_save(Rig *rig, const char *path)
                              " 'arguments': {'uri': %s}}", uri);
     status = migration_end(rig);
     g_assert_cmpstr(status, ==, "completed");
+}
+
+void rig_enable_mapped_ram(Rig *rig)
+{
+    qtest_qmp_assert_success(rig->qts, "{'execute':"
+        " 'migrate-set-capabilities', 'arguments': {'capabilities':"
+        " [{'capability': 'mapped-ram', 'state': true}]}}");
 }
 
 static char *load(Rig *rig, const char *path)

@@ -34,11 +34,15 @@ typedef struct Rig {
 
 /* @args: the command line after RIG_MACHINE, such as "q35 " RIG_DEVICE. */
 void rig_start(Rig *rig, const char *args);
-/* A q35 whose device is on the wire; @device_args such as ",max-stubs=2",
- * or NULL for one without a suspend-dir. */
+/*
+ * A q35 whose device is on the wire; @device_args such as ",max-stubs=2", or
+ * NULL for one without a suspend-dir.
+ */
 void rig_start_net(Rig *rig, const char *device_args, const char *more_args);
 /* After a reset. */
 void rig_map(Rig *rig);
+/* Ends QEMU, and leaves what it leaves in @dir. */
+void rig_quit(Rig *rig);
 void rig_stop(Rig *rig);
 /* A directory for a rig to be; rig_stop() removes it. */
 char *rig_make_dir(void);
@@ -64,6 +68,8 @@ QDict *rig_query(Rig *rig);
 /* Save the VM into a file, or load it from one; waits for the end. */
 void rig_save(Rig *rig, const char *path);
 void rig_load(Rig *rig, const char *path);
+/* For suspend files. */
+void rig_enable_mapped_ram(Rig *rig);
 /* The same with a file that must be refused. */
 void rig_assert_load_fails(Rig *rig, const char *path);
 

@@ -65,8 +65,8 @@ static void test_refused(void)
         { "q35" HUB(0)
           " -object filter-stubdomain,id=f,netdev=net0,device=stub0",
           "no stubdomain-pci device with id 'stub0'" },
-        { "q35 " RIG_DEVICE HUB(0) " -object filter-stubdomain,id=f,netdev=net0",
-          "device" },
+        { "q35 " RIG_DEVICE HUB(0)
+          " -object filter-stubdomain,id=f,netdev=net0", "device" },
         { "q35 " RIG_DEVICE " -object filter-stubdomain,id=f,device=stub0",
           "netdev" },
         { "q35 " RIG_DEVICE
