@@ -98,10 +98,10 @@ static uint64_t status_field(const char *status, const char *field)
 }
 
 /*
- * At most so much has to be written: what the process has in anonymous
- * memory. Guest RAM that is mapped from the file already does not count there.
+ * A bound of what has to be written that costs little: all anonymous memory of
+ * the process. Guest RAM that is mapped from the file does not count there.
  */
-static uint64_t space_needed(const SuspendImage *image)
+static uint64_t space_bound(const SuspendImage *image)
 {
     g_autofree char *status = NULL;
     uint64_t total = 0;
@@ -116,11 +116,22 @@ static uint64_t space_needed(const SuspendImage *image)
     return total + SPACE_RESERVE;
 }
 
+/* The same from the state of every page. */
+static uint64_t space_needed(const SuspendImage *image)
+{
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < image->block_count; i++) {
+        total += suspend_block_to_write(image, &image->blocks[i]);
+    }
+    return total + SPACE_RESERVE;
+}
+
 static bool check_space(const SuspendFile *file, Error **errp)
 {
-    uint64_t needed = space_needed(file->image);
     struct statvfs fs;
     uint64_t available;
+    uint64_t needed;
 
     if (fstatvfs(file->image->fd, &fs) < 0) {
         error_setg_errno(errp, errno, "cannot find out how much space '%s' has",
@@ -128,7 +139,8 @@ static bool check_space(const SuspendFile *file, Error **errp)
         return false;
     }
     available = (uint64_t)fs.f_bavail * fs.f_frsize;
-    if (available < needed) {
+    if (available < space_bound(file->image) &&
+        available < (needed = space_needed(file->image))) {
         g_autofree char *needed_text = size_to_str(needed);
         g_autofree char *available_text = size_to_str(available);
 

@@ -85,30 +85,68 @@ bool suspend_remap(SuspendImage *image, SuspendBlock *block, uint64_t offset,
     return true;
 }
 
-/* Resident bytes of a block; without page cache where it is @image's. */
-static uint64_t block_resident(const SuspendImage *image,
-                               const SuspendBlock *block)
+/* What @block is mapped from at @offset, and how far that goes. */
+static enum sd_suspend_backing backing_at(const SuspendImage *image,
+                                          const SuspendBlock *block,
+                                          uint64_t offset, uint64_t *end)
+{
+    const SuspendMapping *mapping = block->mapping;
+    uint64_t mapped = 0;
+
+    if (mapping->image == image && image) {
+        mapped = qatomic_read(&mapping->mapped);
+    }
+    if (offset < mapped) {
+        *end = MIN(mapped, block->length);
+        return SD_SUSPEND_THIS_FILE;
+    }
+    if (offset < mapping->backed) {
+        *end = MIN(mapping->backed, block->length);
+        return SD_SUSPEND_OTHER;
+    }
+    *end = block->length;
+    return SD_SUSPEND_ANONYMOUS;
+}
+
+typedef size_t CountPages(enum sd_suspend_backing backing,
+                          const uint64_t *pagemap, size_t count);
+
+/* Bytes of the pages of @block that @count counts. */
+static uint64_t block_count(const SuspendImage *image,
+                            const SuspendBlock *block, CountPages *count)
 {
     size_t page = qemu_real_host_page_size();
-    uint64_t mapped = 0;
     uint64_t pages = 0;
     uint64_t step;
 
-    if (image && block->mapping->image == image) {
-        mapped = qatomic_read(&block->mapping->mapped);
-    }
     for (uint64_t offset = 0; offset < block->length; offset += step) {
         uint64_t entries[QUERY_PAGES];
-        bool private_only = offset < mapped;
+        uint64_t end;
+        enum sd_suspend_backing backing = backing_at(image, block, offset,
+                                                     &end);
 
-        step = MIN(QUERY_PAGES * page,
-                   (private_only ? mapped : block->length) - offset);
+        step = MIN(QUERY_PAGES * page, end - offset);
         if (!suspend_pagemap_read(block->host + offset, step, entries, NULL)) {
             return block->length;
         }
-        pages += sd_suspend_count_resident(entries, step / page, private_only);
+        pages += count(backing, entries, step / page);
     }
     return pages * page;
+}
+
+/* Page cache is counted once, with the file. */
+static size_t count_resident(enum sd_suspend_backing backing,
+                             const uint64_t *pagemap, size_t count)
+{
+    return sd_suspend_count_resident(pagemap, count,
+                                     backing == SD_SUSPEND_THIS_FILE);
+}
+
+uint64_t suspend_block_to_write(const SuspendImage *image,
+                                const SuspendBlock *block)
+{
+    return block->mapping ? block_count(image, block, sd_suspend_count_to_check)
+                          : block->length;
 }
 
 /* Bytes of the page cache that hold parts of the file. */
@@ -156,7 +194,8 @@ void suspend_file_figures(SuspendFile *file, SuspendFileFigures *figures)
     for (size_t i = 0; i < count; i++) {
         if (blocks[i].mapping) {
             figures->guest_ram += blocks[i].length;
-            figures->resident += block_resident(image, &blocks[i]);
+            figures->resident += block_count(image, &blocks[i],
+                                             count_resident);
         }
     }
     suspend_blocks_free(blocks, count);

@@ -3,6 +3,7 @@
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <span>
@@ -159,6 +160,13 @@ void sd_suspend_classify(sd_suspend_backing backing, const uint64_t* pagemap,
   for (size_t i = 0; i < count; i++) {
     pages[i] = stubdomain::ClassifyPage(backing, pagemap ? pagemap[i] : 0);
   }
+}
+
+size_t sd_suspend_count_to_check(sd_suspend_backing backing,
+                                 const uint64_t* pagemap, size_t count) {
+  return std::count_if(pagemap, pagemap + count, [&](uint64_t entry) {
+    return stubdomain::ClassifyPage(backing, entry) == SD_SUSPEND_CHECK;
+  });
 }
 
 bool sd_suspend_next_run(const uint8_t* pages, size_t count, size_t from,

@@ -102,10 +102,8 @@ sd_suspend_refusal SuspendStream::Make(const SuspendLayout& layout,
   out.Bytes(devices);
   made->pieces_.push_back(std::move(piece));
 
-  if (made->pieces_.size() == 1 ||
-      made->pieces_.front().bytes.size() > SD_SUSPEND_HEADER_OFFSET) {
-    return made->pieces_.size() == 1 ? SD_SUSPEND_BAD_LENGTH
-                                     : SD_SUSPEND_HEAD_TOO_LONG;
+  if (made->pieces_.front().bytes.size() > SD_SUSPEND_HEADER_OFFSET) {
+    return SD_SUSPEND_HEAD_TOO_LONG;
   }
   *stream = std::move(made);
   return SD_SUSPEND_OK;

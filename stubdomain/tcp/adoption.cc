@@ -125,7 +125,7 @@ void Adoption::OnGuest(const Packet& packet, const TcpSegment& segment,
 
 // What the guest acknowledges of the peer's bytes.
 void Adoption::TakeAck(const TcpSegment& segment, Time now) {
-  if (segment.ack > sender_.highest()) {
+  if (segment.ack > connection_->peer.next) {
     ChallengeGuest(now);
     return;
   }

@@ -11,11 +11,13 @@ namespace {
 // Small enough to be told from what lies ahead, large enough for whatever is
 // still under way of what was acknowledged.
 constexpr int32_t kMaxBehind = 1 << 20;
-// A sender may look one byte beyond a closed window (RFC 9293, 3.8.6.1).
-constexpr uint32_t kProbe = 1;
+// A sender may go beyond the window as it is known here: by a byte to probe it
+// (RFC 9293, 3.8.6.1), or by as much as the stub once allowed; and what a
+// receiver makes of that is its own business.
+constexpr int32_t kMaxBeyond = 1 << 20;
 constexpr uint16_t kMinMss = 64;
-// The widest window there is, 65535 << 14, and a FIN.
-constexpr int32_t kMaxAhead = (1 << 30) + 1;
+// The widest window there is.
+constexpr int32_t kMaxAhead = 65535 << 14;
 
 void NoteSyn(const TcpSegment& segment, Stream* stream) {
   const TcpOptions& options = segment.options;
@@ -49,7 +51,7 @@ Route Connection::RouteTo(Side side) const {
 bool Connection::Plausible(Side from, const TcpSegment& segment) const {
   const Stream& stream = of(from);
   return segment.seq - stream.acked_seq() >= -kMaxBehind &&
-         segment.seq <= stream.edge;
+         segment.end() - stream.edge <= kMaxBeyond;
 }
 
 void Connection::Observe(Side from, const Packet& packet,
@@ -118,12 +120,9 @@ bool Connection::NoteSent(Side from, const TcpSegment& segment) {
   Stream& stream = of(from);
   if (segment.length() == 0) return true;
   if (!Plausible(from, segment)) return false;
-  // What lies beyond the window is not taken by the receiver, whatever it was
-  // told by the stub before. A FIN needs no room.
-  const Seq end = Earlier(segment.end(), stream.edge + kProbe);
-  const bool fin = segment.has(kFin) && end == segment.end();
+  const Seq end = segment.end();
   if (stream.fin_seen() && end > stream.fin_seq() + 1) return false;
-  if (fin) {
+  if (segment.has(kFin)) {
     if (!stream.fin_seen() && end <= stream.next) return false;
     if (stream.fin_seen() && end != stream.fin_seq() + 1) return false;
     stream.fin = stream.PositionOf(end - 1);
@@ -192,7 +191,7 @@ bool LoadStream(Reader& reader, Stream* stream) {
   const bool consistent =
       stream->window_shift <= kMaxWindowShift && stream->mss >= kMinMss &&
       stream->acked < Stream::kNoFin / 2 &&
-      Within(stream->next, acked, 0, kMaxAhead) &&
+      Within(stream->next, acked, 0, kMaxAhead + kMaxBeyond) &&
       Within(stream->edge, acked, 0, kMaxAhead) &&
       stream->seen >= stream->acked && stream->seen <= next &&
       (!stream->fin_seen() || (stream->fin > 0 && next == stream->fin + 1)) &&

@@ -89,8 +89,10 @@ struct StubdomainPCI {
     uint32_t saved_size;
 };
 
-/* Name of the device for users: its id, or its QOM path. Owned by the device,
- * or by the QOM tree; valid as long as the device is. */
+/*
+ * Name of the device for users: its id, or its QOM path. Valid as long as the
+ * device is.
+ */
 const char *stubdomain_name(StubdomainPCI *dev);
 
 /* The VM's stub domain, or NULL with @errp set. */

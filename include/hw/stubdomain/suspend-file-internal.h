@@ -206,6 +206,9 @@ void suspend_job_fail(SuspendJob *job, Error *error);
 /* Pagemap of @length bytes from @host on. Any thread. */
 bool suspend_pagemap_read(const uint8_t *host, uint64_t length,
                           uint64_t *entries, Error **errp);
+/* So many bytes of @block a suspend has to look at, and to write at most. */
+uint64_t suspend_block_to_write(const SuspendImage *image,
+                                const SuspendBlock *block);
 /* Opens what suspend_pagemap_read() needs, before QEMU drops privileges. */
 void suspend_pagemap_init(void);
 /*

@@ -168,6 +168,10 @@ struct sd_suspend_run {
 bool sd_suspend_next_run(const uint8_t *pages, size_t count, size_t from,
                          struct sd_suspend_run *run);
 
+/* How many pages sd_suspend_classify() would make CHECK. */
+size_t sd_suspend_count_to_check(enum sd_suspend_backing backing,
+                                 const uint64_t *pagemap, size_t count);
+
 /* Pages that are in memory; with `private_only` those alone that are not a
  * file's. */
 size_t sd_suspend_count_resident(const uint64_t *pagemap, size_t count,
