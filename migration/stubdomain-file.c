@@ -85,6 +85,11 @@ const char *suspend_file_path(const SuspendFile *file)
     return file->path;
 }
 
+uint64_t suspend_file_bytes_written(const SuspendFile *file)
+{
+    return file->image ? file->image->bytes_written : 0;
+}
+
 /* A field of /proc/self/status, which is in KiB, in bytes; 0: none. */
 static uint64_t status_field(const char *status, const char *field)
 {

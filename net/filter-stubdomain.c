@@ -193,6 +193,15 @@ bool stubdomain_filter_send(FilterStubdomain *filter, enum sd_side to,
     return taken;
 }
 
+void stubdomain_drop_queued(StubdomainPCI *dev)
+{
+    for (unsigned port = 0; port < STUBDOMAIN_MAX_PORTS; port++) {
+        if (dev->ports[port]) {
+            qemu_purge_queued_packets(NETFILTER(dev->ports[port])->netdev);
+        }
+    }
+}
+
 /* -- attaching to a device -- */
 
 static bool attach(StubdomainPCI *dev, FilterStubdomain *filter, Error **errp)

@@ -21,6 +21,8 @@
 
 /* Open waits that "status" shows at most, so that the response fits. */
 #define STATUS_STUBS_MAX 64
+/* Ended waits in one response to "results"; INT_ENDED says that more are left. */
+#define RESULTS_MAX 256
 
 static StubdomainGuestRequest *parse_request(const char *text, Error **errp)
 {
@@ -55,9 +57,10 @@ static GString *response_to_json(StubdomainGuestResponse *response)
 static void collect_ended(StubdomainPCI *dev, StubdomainGuestResponse *response)
 {
     StubdomainEndedList **tail = &response->ended;
+    uint32_t count = MIN(dev->ended_count, RESULTS_MAX);
 
     response->has_ended = true;
-    for (uint32_t i = 0; i < dev->ended_count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         StubdomainEnded *ended = g_new0(StubdomainEnded, 1);
 
         ended->stub = dev->ended[i].stub;
@@ -65,7 +68,12 @@ static void collect_ended(StubdomainPCI *dev, StubdomainGuestResponse *response)
         ended->bytes = dev->ended[i].bytes;
         QAPI_LIST_APPEND(tail, ended);
     }
-    dev->ended_count = 0;
+    dev->ended_count -= count;
+    memmove(&dev->ended[0], &dev->ended[count],
+            dev->ended_count * sizeof(dev->ended[0]));
+    if (dev->ended_count) {
+        stubdomain_interrupt(dev, STUBDOMAIN_INT_ENDED);
+    }
 }
 
 static bool lay_stub(StubdomainPCI *dev, const StubdomainWait *wait,

@@ -94,7 +94,7 @@ static void run_after_failure(StubdomainPCI *dev, Error *error)
 static void written(void *opaque, Error *error)
 {
     StubdomainPCI *dev = opaque;
-    SuspendFileFigures figures;
+    uint64_t bytes;
 
     if (error) {
         run_after_failure(dev, error);
@@ -102,13 +102,12 @@ static void written(void *opaque, Error *error)
     }
     dev->figures.suspends++;
     dev->figures.suspend_us = (stubdomain_now() - dev->stopped_at) / SCALE_US;
-    suspend_file_figures(dev->file, &figures);
-    trace_stubdomain_written(figures.bytes_written, dev->figures.suspend_us);
+    bytes = suspend_file_bytes_written(dev->file);
+    trace_stubdomain_written(bytes, dev->figures.suspend_us);
     sd_on_suspended(dev->core, stubdomain_now());
     qapi_event_send_stubdomain_suspended(stubdomain_name(dev),
                                          suspend_file_path(dev->file),
-                                         figures.bytes_written,
-                                         dev->figures.suspend_us);
+                                         bytes, dev->figures.suspend_us);
     stubdomain_kick(dev);
 }
 
@@ -290,6 +289,11 @@ bool stubdomain_run_init(StubdomainPCI *dev, Error **errp)
     };
     DeviceState *d = DEVICE(dev);
 
+    if (dev->config.max_stubs > STUBDOMAIN_MAX_ENDED) {
+        error_setg(errp, "max-stubs is %u; it must be at most %u",
+                   dev->config.max_stubs, STUBDOMAIN_MAX_ENDED);
+        return false;
+    }
     if (dev->suspend_dir) {
         if (!g_file_test(dev->suspend_dir, G_FILE_TEST_IS_DIR)) {
             error_setg(errp, "suspend-dir '%s' is not a directory",

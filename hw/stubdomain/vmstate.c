@@ -54,6 +54,7 @@ static int stubdomain_post_load(void *opaque, int version_id)
     StubdomainPCI *dev = opaque;
     g_autofree uint8_t *saved = g_steal_pointer(&dev->saved);
     enum sd_refusal refusal;
+    struct sd_info info;
 
     if (!ended_ok(dev)) {
         return -EINVAL;
@@ -63,6 +64,14 @@ static int stubdomain_post_load(void *opaque, int version_id)
         error_report("%s: cannot load the stub domain's state: %s",
                      stubdomain_name(dev), sd_refusal_text(refusal));
         return -EINVAL;
+    }
+    sd_get_info(dev->core, &info);
+    if (info.state != SD_RUNNING) {
+        /*
+         * A frame that came before this state was there waits for the guest,
+         * and a backend such as tap reads no further before it is gone.
+         */
+        stubdomain_drop_queued(dev);
     }
     stubdomain_update_irq(dev);
     stubdomain_kick(dev);

@@ -93,15 +93,17 @@ uint64_t sd_suspend_ram_end(const sd_suspend_layout* layout) {
   return layout->ram_end();
 }
 
-sd_suspend_refusal sd_suspend_stream_new(
-    const sd_suspend_layout* layout, bool footers, const uint8_t* head,
-    size_t head_length, const uint8_t* devices, size_t devices_length,
-    sd_suspend_stream** stream) {
+sd_suspend_refusal sd_suspend_stream_new(const sd_suspend_layout* layout,
+                                         bool footers, const uint8_t* head,
+                                         size_t head_length,
+                                         const uint8_t* devices,
+                                         size_t devices_length,
+                                         sd_suspend_stream** stream) {
   *stream = nullptr;
   std::unique_ptr<SuspendStream> made;
-  sd_suspend_refusal refusal = SuspendStream::Make(
-      *layout, footers, std::span(head, head_length),
-      std::span(devices, devices_length), &made);
+  sd_suspend_refusal refusal =
+      SuspendStream::Make(*layout, footers, std::span(head, head_length),
+                          std::span(devices, devices_length), &made);
   if (refusal == SD_SUSPEND_OK) {
     *stream = new sd_suspend_stream{std::move(made)};
   }
@@ -143,8 +145,8 @@ sd_suspend_mark sd_suspend_mark_decode(const uint8_t* mark) {
 
 void sd_suspend_header_encode(const sd_suspend_header* header, uint8_t* data) {
   stubdomain::EncodeSuspendHeader(
-      *header, std::span<uint8_t, SD_SUSPEND_HEADER_SIZE>(
-                   data, SD_SUSPEND_HEADER_SIZE));
+      *header,
+      std::span<uint8_t, SD_SUSPEND_HEADER_SIZE>(data, SD_SUSPEND_HEADER_SIZE));
 }
 
 sd_suspend_refusal sd_suspend_header_decode(const uint8_t* data,

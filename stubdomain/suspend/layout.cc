@@ -47,8 +47,7 @@ sd_suspend_refusal SuspendLayout::Add(std::string_view name, uint64_t length) {
   }
 
   SuspendLayout next = *this;
-  uint64_t words =
-      RoundUp(length / page_size_, kBitsPerWord) / kBitsPerWord;
+  uint64_t words = RoundUp(length / page_size_, kBitsPerWord) / kBitsPerWord;
   next.blocks_.push_back({.name = std::string(name),
                           .length = length,
                           .bitmap_offset = bitmaps_length_});

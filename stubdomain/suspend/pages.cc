@@ -50,10 +50,9 @@ std::optional<sd_suspend_run> NextRun(std::span<const uint8_t> pages,
 }
 
 size_t CountResident(std::span<const uint64_t> pagemap, bool private_only) {
-  return std::count_if(
-      pagemap.begin(), pagemap.end(), [&](uint64_t entry) {
-        return (entry & kPresent) && !(private_only && (entry & kFilePage));
-      });
+  return std::count_if(pagemap.begin(), pagemap.end(), [&](uint64_t entry) {
+    return (entry & kPresent) && !(private_only && (entry & kFilePage));
+  });
 }
 
 }  // namespace stubdomain

@@ -9,6 +9,9 @@
 #include "suspend/stream.h"
 
 #include <string_view>
+#include <utility>
+
+#include "wire/network_order.h"
 
 namespace stubdomain {
 namespace {
@@ -23,50 +26,42 @@ constexpr uint64_t kEndOfRecords = 0x10;
 // this number, so it must be none of those.
 constexpr uint32_t kSectionId = 0x53440001;
 constexpr std::string_view kSectionName = "ram";
+constexpr uint32_t kInstance = 0;
 constexpr uint32_t kSectionVersion = 4;
 constexpr uint32_t kMappedRamVersion = 1;
 
-class Writer {
- public:
-  explicit Writer(std::vector<uint8_t>* bytes) : bytes_(bytes) {}
+using Bytes = std::vector<uint8_t>;
 
-  void U8(uint8_t value) { bytes_->push_back(value); }
-  void U32(uint32_t value) { BigEndian(value, 4); }
-  void U64(uint64_t value) { BigEndian(value, 8); }
-  void Bytes(std::span<const uint8_t> bytes) {
-    bytes_->insert(bytes_->end(), bytes.begin(), bytes.end());
-  }
-  // A name with its length in front.
-  void Name(std::string_view name) {
-    U8(static_cast<uint8_t>(name.size()));
-    bytes_->insert(bytes_->end(), name.begin(), name.end());
-  }
-
- private:
-  void BigEndian(uint64_t value, int length) {
-    for (int shift = 8 * (length - 1); shift >= 0; shift -= 8) {
-      U8(static_cast<uint8_t>(value >> shift));
-    }
-  }
-
-  std::vector<uint8_t>* bytes_;
-};
-
-void PutBlockHeader(const SuspendBlock& block, uint32_t page_size,
-                    Writer* out) {
-  out->Name(block.name);
-  out->U64(block.length);
-  out->U32(kMappedRamVersion);
-  out->U64(page_size);
-  out->U64(SD_SUSPEND_BITMAPS_OFFSET + block.bitmap_offset);
-  out->U64(block.pages_offset);
+void Append64(Bytes* out, uint64_t value) {
+  Append32(out, static_cast<uint32_t>(value >> 32));
+  Append32(out, static_cast<uint32_t>(value));
 }
 
-void PutEndOfSection(bool footers, Writer* out) {
-  out->U64(kEndOfRecords);
+void AppendBytes(Bytes* out, std::span<const uint8_t> bytes) {
+  out->insert(out->end(), bytes.begin(), bytes.end());
+}
+
+// A name with its length in front.
+void AppendName(Bytes* out, std::string_view name) {
+  out->push_back(static_cast<uint8_t>(name.size()));
+  out->insert(out->end(), name.begin(), name.end());
+}
+
+void AppendBlockHeader(Bytes* out, const SuspendBlock& block,
+                       uint32_t page_size) {
+  AppendName(out, block.name);
+  Append64(out, block.length);
+  Append32(out, kMappedRamVersion);
+  Append64(out, page_size);
+  Append64(out, SD_SUSPEND_BITMAPS_OFFSET + block.bitmap_offset);
+  Append64(out, block.pages_offset);
+}
+
+void AppendEndOfRecords(Bytes* out, bool footers) {
+  Append64(out, kEndOfRecords);
   if (footers) {
-    out->U8(kFooter);
-    out->U32(kSectionId);
+    out->push_back(kFooter);
+    Append32(out, kSectionId);
   }
 }
 
@@ -81,25 +76,24 @@ sd_suspend_refusal SuspendStream::Make(const SuspendLayout& layout,
   auto made = std::make_unique<SuspendStream>();
 
   SuspendPiece piece;
-  Writer out(&piece.bytes);
-  out.Bytes(head);
-  out.U8(kStart);
-  out.U32(kSectionId);
-  out.Name(kSectionName);
-  out.U32(0);  // instance
-  out.U32(kSectionVersion);
-  out.U64(layout.total() | kMemSize);
+  Bytes* out = &piece.bytes;
+  AppendBytes(out, head);
+  out->push_back(kStart);
+  Append32(out, kSectionId);
+  AppendName(out, kSectionName);
+  Append32(out, kInstance);
+  Append32(out, kSectionVersion);
+  Append64(out, layout.total() | kMemSize);
   for (const SuspendBlock& block : layout.blocks()) {
-    PutBlockHeader(block, layout.page_size(), &out);
-    made->pieces_.push_back(piece);
-    piece.bytes.clear();
-    piece.offset = block.pages_offset + block.length;
+    AppendBlockHeader(out, block, layout.page_size());
+    made->pieces_.push_back(std::move(piece));
+    piece = {.offset = block.pages_offset + block.length, .bytes = {}};
   }
-  PutEndOfSection(footers, &out);
-  out.U8(kEnd);
-  out.U32(kSectionId);
-  PutEndOfSection(footers, &out);
-  out.Bytes(devices);
+  AppendEndOfRecords(out, footers);
+  out->push_back(kEnd);
+  Append32(out, kSectionId);
+  AppendEndOfRecords(out, footers);
+  AppendBytes(out, devices);
   made->pieces_.push_back(std::move(piece));
 
   if (made->pieces_.front().bytes.size() > SD_SUSPEND_HEADER_OFFSET) {

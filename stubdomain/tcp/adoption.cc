@@ -17,17 +17,17 @@ std::optional<Seq> FinOf(const Stream& stream) {
 
 }  // namespace
 
-Adoption::Adoption(Connection* connection, const FlowConfig* config,
-                   BufferBudget* budget, Time now)
+Adoption::Adoption(Connection* connection, Guest guest,
+                   const FlowConfig* config, BufferBudget* budget, Time now)
     : connection_(connection),
       config_(config),
-      receiver_(connection->peer.acked_seq(), connection->peer.edge,
+      guest_(guest),
+      receiver_(connection->peer.acked_seq(), connection->peer_edge(),
                 FinOf(connection->peer), connection->window_shift(Side::kGuest),
                 connection->peer.last.value, budget, now),
       sender_(connection->peer.acked_seq(), connection->peer.next),
       first_window_(
-          Distance(connection->peer.acked_seq(), connection->peer.edge)),
-      settled_(now) {
+          Distance(connection->peer.acked_seq(), connection->peer.edge)) {
   TouchPeer(now);
 }
 
@@ -78,7 +78,6 @@ void Adoption::OnPeer(const Packet& packet, const TcpSegment& segment, Time now,
       SendToGuest(IdleSeqForGuest(), kAck, segment.options.sack, output);
     }
     receiver_.Take(segment, SegmentSize(), now);
-    if (segment.length() > 0) settled_ = now + kSettle;
     NotePeer();
     TouchPeer(now);
   }
@@ -149,7 +148,6 @@ Time Adoption::Deadline() const {
   if (reset_) return guest_ == Guest::kReady ? sender_.Deadline() : kNever;
   Time deadline = keepalive_;
   if (guest_ == Guest::kReady) deadline = std::min(deadline, sender_.Deadline());
-  if (guest_runs() && level()) deadline = std::min(deadline, settled_);
   return deadline;
 }
 
@@ -184,12 +182,6 @@ bool Adoption::full() const {
       Earlier(receiver_.bytes().begin() + buffer, receiver_.Reachable());
   return Distance(receiver_.next(), Later(end, receiver_.limit())) <
          SegmentSize();
-}
-
-bool Adoption::MayLeave(Time now) const {
-  return guest_runs() && level() &&
-         (connection_->peer.edge >= receiver_.edge() ||
-          receiver_.fin_received() || now >= settled_);
 }
 
 // How far the peer should be allowed to send. While the guest is away, more and
@@ -284,6 +276,7 @@ bool Adoption::Load(Reader& reader, Time now) {
     return reader.Fail();
   }
   sender_ = Sender(peer.acked_seq(), highest);
+  if (guest_ == Guest::kReady) sender_.Resume(now);
   const auto bound = static_cast<uint32_t>(kMaxFlowBuffer);
   if (!receiver_.Load(reader, peer.acked_seq() + bound)) return false;
   // The bytes must agree with what is known of the stream.
@@ -291,7 +284,6 @@ bool Adoption::Load(Reader& reader, Time now) {
       peer.PositionOf(receiver_.next()) > peer.seen) {
     return reader.Fail();
   }
-  settled_ = now + kSettle;
   TouchPeer(now);
   return true;
 }

@@ -42,15 +42,12 @@ class Adoption {
 
   // The window grows from this, if the guest's own was smaller.
   static constexpr uint32_t kMinWindow = 64 << 10;
-  // When the stub has promised the peer more than the guest has, it stays in
-  // the path until the peer has been silent for this long.
-  static constexpr Duration kSettle = std::chrono::seconds(1);
   // Acknowledgements in a second to segments that make no sense here (RFC
   // 5961, 7).
   static constexpr int kMaxChallenges = 10;
 
   // `connection` is established and not closed. All three outlive this.
-  Adoption(Connection* connection, const FlowConfig* config,
+  Adoption(Connection* connection, Guest guest, const FlowConfig* config,
            BufferBudget* budget, Time now);
 
   Guest guest() const { return guest_; }
@@ -77,7 +74,7 @@ class Adoption {
   uint64_t kept() const;
   bool reset() const { return reset_; }
   // Nothing needs the stub any more.
-  bool MayLeave(Time now) const;
+  bool MayLeave() const { return guest_runs() && level(); }
   // The last acknowledgements, so that each side knows what the other said
   // last. Frames pass from here on.
   void Leave(Time now, Output& output);
@@ -118,7 +115,7 @@ class Adoption {
 
   Connection* const connection_;
   const FlowConfig* const config_;
-  Guest guest_ = Guest::kStopped;
+  Guest guest_;
   bool reset_ = false;      // the peer has reset; the guest does not know
   bool guest_due_ = false;  // the guest is owed an acknowledgement
   Receiver receiver_;
@@ -127,7 +124,6 @@ class Adoption {
   RateLimit peer_challenges_{kMaxChallenges};
   RateLimit guest_challenges_{kMaxChallenges};
   Time keepalive_ = kNever;
-  Time settled_;  // when the peer counts as silent
 };
 
 }  // namespace stubdomain

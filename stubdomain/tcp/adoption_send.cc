@@ -168,6 +168,7 @@ void Adoption::Leave(Time now, Output& output) {
   } else if (needs_flush()) {
     SendAck(output);
   }
+  connection_->promised = connection_->peer.PositionOf(receiver_.edge());
 }
 
 }  // namespace stubdomain

@@ -16,8 +16,8 @@ constexpr int32_t kMaxBehind = 1 << 20;
 // receiver makes of that is its own business.
 constexpr int32_t kMaxBeyond = 1 << 20;
 constexpr uint16_t kMinMss = 64;
-// The widest window there is.
-constexpr int32_t kMaxAhead = 65535 << 14;
+// The widest window there is, or the largest buffer.
+constexpr int32_t kMaxAhead = 1 << 30;
 
 void NoteSyn(const TcpSegment& segment, Stream* stream) {
   const TcpOptions& options = segment.options;
@@ -90,6 +90,7 @@ void Connection::Observe(Side from, const Packet& packet,
 void Connection::Restart() {
   guest = Stream{};
   peer = Stream{};
+  promised = 0;
   from_syn = false;
   guest_reset = false;
   peer_reset = false;
@@ -230,6 +231,7 @@ void Connection::Save(Writer& writer) const {
   SaveLink(to_peer, writer);
   SaveStream(guest, writer);
   SaveStream(peer, writer);
+  writer.U64(promised);
   writer.Bool(from_syn);
   writer.Bool(guest_reset);
   writer.Bool(peer_reset);
@@ -241,6 +243,8 @@ bool Connection::Load(Reader& reader) {
   to_guest = LoadLink(reader);
   to_peer = LoadLink(reader);
   if (!LoadStream(reader, &guest) || !LoadStream(reader, &peer)) return false;
+  promised = reader.U64();
+  if (promised > peer.acked + kMaxAhead) return reader.Fail();
   from_syn = reader.Bool();
   guest_reset = reader.Bool();
   peer_reset = reader.Bool();

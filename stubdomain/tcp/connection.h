@@ -66,6 +66,9 @@ struct Connection {
   Link to_peer;
   Stream guest;  // what the guest sends
   Stream peer;
+  // Position in the peer's stream up to which the stub has allowed it to send,
+  // when it last left the path; the guest itself may allow less.
+  uint64_t promised = 0;
   bool from_syn = false;  // watched since the first SYN
   bool guest_reset = false;
   bool peer_reset = false;  // and the guest knows
@@ -94,6 +97,16 @@ struct Connection {
   }
   bool quiet() const {
     return guest.next == guest.acked_seq() && peer.next == peer.acked_seq();
+  }
+
+  // Where the window ends that the peer goes by.
+  Seq peer_edge() const {
+    return peer.SeqAt(std::max(promised, peer.PositionOf(peer.edge)));
+  }
+  // The stub has allowed the segment, but the guest would not take all of it.
+  bool Overruns(const TcpSegment& segment) const {
+    return segment.length() > 0 && segment.end() > peer.edge &&
+           segment.end() <= peer_edge();
   }
 
   // The way of frames to a side in the other side's name.

@@ -36,6 +36,11 @@ class Sender {
 
   // What is not acknowledged counts as not sent; no timer runs.
   void Restart();
+  // The same, but OnTimer() is due at once: for a sender that was just loaded.
+  void Resume(Time now) {
+    Restart();
+    deadline_ = now;
+  }
   // `ack` lies within (acked(), highest()], or further if the receiver got it
   // another way.
   void OnAck(Seq ack, Time now);

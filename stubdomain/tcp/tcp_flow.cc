@@ -44,6 +44,12 @@ Verdict TcpFlow::OnFrame(Side from, const Packet& packet, Time now,
     adoption_.reset();
     connection_.guest_reset = true;
   }
+  if (!adoption_ && from == Side::kPeer && established() && !closed() &&
+      connection_.Overruns(segment)) {
+    // The peer makes use of room that only the stub has.
+    adoption_ = std::make_unique<Adoption>(
+        &connection_, Adoption::Guest::kReady, config_, budget_, now);
+  }
   if (!adoption_) {
     connection_.Observe(from, packet, segment);
     return Verdict::kPass;
@@ -65,7 +71,8 @@ AdoptRefusal TcpFlow::Adopt(Time now) {
   if (!tracked()) return AdoptRefusal::kUntracked;
   if (closed()) return AdoptRefusal::kClosed;
   if (!established()) return AdoptRefusal::kNotEstablished;
-  adoption_ = std::make_unique<Adoption>(&connection_, config_, budget_, now);
+  adoption_ = std::make_unique<Adoption>(
+      &connection_, Adoption::Guest::kStopped, config_, budget_, now);
   return AdoptRefusal::kNone;
 }
 
@@ -102,7 +109,7 @@ void TcpFlow::OnTimer(Time now, Output& output) {
 void TcpFlow::LeaveIfLevel(Time now, Output& output) {
   if (connection_.guest_reset || connection_.peer_reset) {
     adoption_.reset();
-  } else if (adoption_->MayLeave(now)) {
+  } else if (adoption_->MayLeave()) {
     adoption_->Leave(now, output);
     adoption_.reset();
   }
@@ -146,8 +153,8 @@ std::unique_ptr<TcpFlow> TcpFlow::Load(Reader& reader, const FlowConfig* config,
       reader.Fail();
       return nullptr;
     }
-    flow->adoption_ = std::make_unique<Adoption>(&flow->connection_, config,
-                                                 budget, now);
+    flow->adoption_ = std::make_unique<Adoption>(
+        &flow->connection_, Adoption::Guest::kStopped, config, budget, now);
     if (!flow->adoption_->Load(reader, now)) return nullptr;
   }
   return reader.ok() ? std::move(flow) : nullptr;

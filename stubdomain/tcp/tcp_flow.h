@@ -38,8 +38,9 @@ namespace stubdomain {
 //
 // Adopt() also leads from kReleased and kReplaying to kAdopted. From kReleased
 // and kReplaying the flow goes back to kFollowing by itself as soon as the two
-// sides are level: the stub holds nothing that the guest does not have, and the
-// peer may send no more than what the guest itself allowed.
+// sides are level: the stub holds nothing that the guest does not have. Should
+// the peer then send more at once than the guest allows, because the stub had
+// allowed it, the flow becomes kReplaying again to keep what is too much.
 enum class Phase : uint8_t { kFollowing, kAdopted, kReleased, kReplaying };
 
 // Why a flow was not adopted; its frames then pass in every phase.

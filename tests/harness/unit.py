@@ -15,8 +15,8 @@ SECONDS = 300  # for one program
 
 def run(top, logs, report):
     build = top / "build" / "core"
-    subprocess.run([top / "tests" / "progress", "ninja", "-C", build],
-                   check=True)
+    subprocess.run([top / "tests" / "progress", "ninja", "-C", build,
+                    "meson-test-prereq"], check=True)
     listing = subprocess.run(
         [top / "build" / "qemu" / "pyvenv" / "bin" / "meson", "introspect",
          "--tests", build], stdout=subprocess.PIPE, check=True)

@@ -28,8 +28,11 @@ OBJECT_DECLARE_SIMPLE_TYPE(FilterStubdomain, FILTER_STUBDOMAIN)
 
 /* NICs that one stub domain can care for. */
 #define STUBDOMAIN_MAX_PORTS 16
-/* Ended waits that the guest has not asked for; the oldest is forgotten. */
-#define STUBDOMAIN_MAX_ENDED 64
+/*
+ * Ended waits that the guest has not asked for; the oldest is forgotten. All
+ * open waits may end at once, so there are no more of them.
+ */
+#define STUBDOMAIN_MAX_ENDED 1024
 
 typedef struct StubdomainFigures {
     uint32_t suspends;
@@ -127,6 +130,8 @@ bool stubdomain_attach_waiting_filters(StubdomainPCI *dev, Error **errp);
 void stubdomain_detach_filters(StubdomainPCI *dev);
 bool stubdomain_filter_send(FilterStubdomain *filter, enum sd_side to,
                             const struct sd_frame *frame);
+/* Drop what waits for the guest in the NICs' queues. */
+void stubdomain_drop_queued(StubdomainPCI *dev);
 
 /* convert.c: between QAPI's types and the core's. */
 bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,

@@ -25,9 +25,9 @@ typedef struct SuspendFile SuspendFile;
 typedef void SuspendFileDone(void *opaque, Error *error);
 
 typedef struct SuspendFileFigures {
-    uint64_t guest_ram;      /* bytes of the RAM that a suspend covers */
+    uint64_t guest_ram;      /* bytes of RAM that a suspend gives back; 0: none */
     uint64_t resident;       /* of those: resident, plus page cache of the file */
-    uint64_t bytes_written;  /* by the last suspend */
+    uint64_t bytes_written;  /* as suspend_file_bytes_written() */
 } SuspendFileFigures;
 
 /*
@@ -36,16 +36,25 @@ typedef struct SuspendFileFigures {
  */
 SuspendFile *suspend_file_new(const char *dir, const char *name);
 
-/* Unmap (copying back what the guest still needs), close and remove it. */
+/*
+ * Let go of the file, at unplug or as QEMU exits; cancels a write that has
+ * begun. The file is removed, unless the VM is suspended in it: then it stays,
+ * for a new QEMU to restore. Guest RAM that is mapped from it stays as it is:
+ * the inode lives as long as the mapping.
+ */
 void suspend_file_free(SuspendFile *file);
 
 /* Full path. */
 const char *suspend_file_path(const SuspendFile *file);
 
+/* Bytes that the last finished suspend wrote; 0: there was none. */
+uint64_t suspend_file_bytes_written(const SuspendFile *file);
+
 /*
- * To be called while the guest still runs: create, lock and size the file;
- * check the space, and that all guest RAM can be given back. Idempotent.
- * Returns false with @errp set, and nothing changed for the guest.
+ * To be called while the guest still runs: create and lock the file; check the
+ * space, and that all guest RAM can be given back. Idempotent; cheap when
+ * nothing changed. Returns false with @errp set, and nothing changed for the
+ * guest.
  */
 bool suspend_file_prepare(SuspendFile *file, Error **errp);
 
@@ -64,8 +73,9 @@ bool suspend_file_write(SuspendFile *file, SuspendFileDone *done, void *opaque,
 void suspend_file_cancel(SuspendFile *file);
 
 /*
- * To be called before the vCPUs run again: marks the file as live, so that
- * nobody starts a stale image. Cancels a write that has begun.
+ * To be called whenever the vCPUs are about to run: marks the file as live, so
+ * that nobody starts a stale image. Cancels a write that has begun. In a QEMU
+ * that was started from the file, marks and removes it.
  */
 void suspend_file_mark_live(SuspendFile *file);
 

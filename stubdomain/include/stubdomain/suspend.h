@@ -37,7 +37,7 @@ extern "C" {
 /* Longest name of a RAM block in a migration stream, and of a VM here. */
 #define SD_SUSPEND_NAME_MAX 255
 /* More RAM blocks than any machine has. */
-#define SD_SUSPEND_BLOCKS_MAX 4096
+#define SD_SUSPEND_BLOCKS_MAX 1024
 
 enum sd_suspend_refusal {
     SD_SUSPEND_OK,

@@ -1,0 +1,598 @@
+// Traces: the guest runs again, and gets what was kept for it.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include <gtest/gtest.h>
+
+#include "tcp/flow_trace.h"
+
+namespace stubdomain {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr uint16_t kWide = 65535;
+
+// After a request of seven bytes and with `reply` kept for the guest, which is
+// still stopped.
+class Kept : public FlowTrace {
+ public:
+  explicit Kept(const std::string& reply, const TraceSetup& setup = {})
+      : FlowTrace(setup) {
+    const bool ts = setup.timestamps;
+    Handshake();
+    Guest({.flags = "P.",
+           .data = "request",
+           .window = setup.guest_window,
+           .ts = ts ? std::optional(Timestamps{110, 200}) : std::nullopt});
+    Peer({.ack = 7,
+          .ts = ts ? std::optional(Timestamps{210, 110}) : std::nullopt});
+    EXPECT_EQ(Adopt(), AdoptRefusal::kNone);
+    for (size_t at = 0; at < reply.size(); at += 1000) {
+      Peer({.seq = static_cast<uint32_t>(at),
+            .ack = 7,
+            .data = reply.substr(at, 1000),
+            .ts = ts ? std::optional(Timestamps{300, 110}) : std::nullopt});
+      Flush();
+    }
+    EXPECT_EQ(flow->kept(), reply.size());
+    Sent();
+  }
+};
+
+void ExpectLeft(FlowTrace& t) {
+  EXPECT_EQ(t.flow->phase(), Phase::kFollowing);
+  EXPECT_TRUE(t.flow->level());
+  EXPECT_EQ(t.flow->kept(), 0u);
+  EXPECT_EQ(t.budget.reserved(), 0u);
+  EXPECT_EQ(t.flow->Deadline(), kNever);
+}
+
+TEST(Released, AFlowThatNothingHappenedOnIsFollowedAgainAtOnce) {
+  Kept t("");
+  t.Release();
+  EXPECT_EQ(t.Sent(), "");
+  ExpectLeft(t);
+  EXPECT_EQ(t.Peer({.ack = 7, .data = "hello"}), Verdict::kPass);
+  EXPECT_EQ(t.Guest({.seq = 7, .ack = 5}), Verdict::kPass);
+  EXPECT_EQ(t.Sent(), "");
+}
+
+TEST(Released, KeepalivesAloneLeaveNothingBehind) {
+  Kept t("", {.guest_window = kWide, .config = {.keepalive = seconds(10)}});
+  t.Pass(seconds(25));
+  EXPECT_EQ(t.Sent(),
+            "peer: . 6:6 ack 0 win 65535\n"
+            "peer: . 6:6 ack 0 win 65535");
+  t.Peer({.ack = 7});
+  t.Release();
+  EXPECT_EQ(t.Sent(), "");
+  ExpectLeft(t);
+}
+
+TEST(Released, NothingThatWasKeptGoesOutBeforeTheGuestIsReady) {
+  Kept t("hello", {.guest_window = kWide});
+  t.Release();
+  EXPECT_EQ(t.flow->phase(), Phase::kReleased);
+  t.Pass(seconds(10));
+  EXPECT_EQ(t.Sent(), "");
+  // It goes on as before towards the peer.
+  t.Peer({.seq = 5, .ack = 7, .data = "world"});
+  EXPECT_EQ(t.Sent(), "peer: . 7:7 ack 10 win 65525");
+  t.Replay();
+  EXPECT_EQ(t.flow->phase(), Phase::kReplaying);
+  EXPECT_EQ(t.Sent(), "guest: P. 0:10 ack 7 win 10000 'helloworld'");
+}
+
+TEST(Released, TheGuestIsAnsweredBeforeItIsReady) {
+  Kept t("hello", {.guest_window = kWide});
+  t.Release();
+  // It sends the request again, and asks whether the peer is there.
+  t.Guest({.flags = "P.", .data = "request", .window = kWide});
+  EXPECT_EQ(t.Sent(), "guest: . 0:0 ack 7 win 10000");
+  t.Guest({.seq = 6, .window = kWide});
+  EXPECT_EQ(t.Sent(), "guest: . 0:0 ack 7 win 10000");
+  // New data goes through, with what the stub has acknowledged.
+  t.Guest({.seq = 7, .flags = "P.", .data = "more", .window = kWide});
+  EXPECT_EQ(t.Sent(), "peer: P. 7:11 ack 5 win 65530 'more'");
+  t.Peer({.seq = 5, .ack = 11});
+  EXPECT_EQ(t.Sent(), "guest: . 0:0 ack 11 win 10000");
+}
+
+TEST(Replaying, OnceTheGuestHasAllTheStubLeaves) {
+  Kept t("hello", {.guest_window = kWide});
+  t.ReleaseAndReplay();
+  EXPECT_EQ(t.Sent(), "guest: P. 0:5 ack 7 win 10000 'hello'");
+  EXPECT_EQ(t.Guest({.seq = 7, .ack = 5, .window = kWide}), Verdict::kTaken);
+  // The guest's window reaches further than what the peer knows of.
+  EXPECT_EQ(t.Sent(), "peer: . 7:7 ack 5 win 65535");
+  ExpectLeft(t);
+  EXPECT_EQ(t.flow->guest_acked_bytes(), 5u);
+  EXPECT_EQ(t.Peer({.seq = 5, .ack = 7, .data = "more"}), Verdict::kPass);
+  EXPECT_EQ(t.Guest({.seq = 7, .ack = 9}), Verdict::kPass);
+  EXPECT_TRUE(t.flow->quiet());
+  EXPECT_EQ(t.Sent(), "");
+}
+
+TEST(Replaying, TheLastTimestampsOfBothSidesAreUsed) {
+  Kept t("hello", {.timestamps = true, .guest_window = kWide});
+  t.Release();
+  t.Guest({.seq = 7,
+           .flags = "P.",
+           .data = "more",
+           .window = kWide,
+           .ts = Timestamps{150, 210}});
+  EXPECT_EQ(t.Sent(), "peer: P. 7:11 ack 5 win 65530 ts 150/300 'more'");
+  t.Peer({.seq = 5, .ack = 11, .ts = Timestamps{400, 150}});
+  EXPECT_EQ(t.Sent(), "guest: . 0:0 ack 11 win 10000 ts 400/150");
+  t.Replay();
+  EXPECT_EQ(t.Sent(), "guest: P. 0:5 ack 11 win 10000 ts 400/150 'hello'");
+}
+
+TEST(Replaying, SegmentsAreAsLongAsBothSidesTake) {
+  Kept t(std::string(2500, 'x'),
+         {.guest_mss = 800, .peer_mss = 900, .guest_window = kWide});
+  t.ReleaseAndReplay();
+  EXPECT_EQ(t.Sent(),
+            "guest: . 0:800 ack 7 win 10000\n"
+            "guest: . 800:1600 ack 7 win 10000\n"
+            "guest: . 1600:2400 ack 7 win 10000\n"
+            "guest: P. 2400:2500 ack 7 win 10000");
+}
+
+TEST(Replaying, TimestampsTakeTheirRoom) {
+  Kept t(std::string(1000, 'x'),
+         {.timestamps = true, .guest_mss = 512, .guest_window = kWide});
+  t.ReleaseAndReplay();
+  EXPECT_EQ(t.Sent(),
+            "guest: . 0:500 ack 7 win 10000 ts 300/110\n"
+            "guest: P. 500:1000 ack 7 win 10000 ts 300/110");
+}
+
+TEST(Replaying, AGsoFrameTakesAllThatFits) {
+  Kept t(std::string(60500, 'x'), {.guest_window = kWide, .gso = true});
+  t.ReleaseAndReplay();
+  EXPECT_EQ(t.Sent(), "guest: P. 0:60500 ack 7 win 10000 gso 1000");
+  EXPECT_LE(t.frames()[0].bytes.size(), kMaxFrame);
+}
+
+TEST(Replaying, AShortGsoFrameIsAPlainOne) {
+  Kept t("hello", {.guest_window = kWide, .gso = true});
+  t.ReleaseAndReplay();
+  EXPECT_EQ(t.Sent(), "guest: P. 0:5 ack 7 win 10000 'hello'");
+  EXPECT_FALSE(t.frames()[0].offload.needs_csum);
+}
+
+TEST(Replaying, Ipv6GsoFrames) {
+  Kept t(std::string(3000, 'x'),
+         {.ipv6 = true, .vlan = 7, .guest_window = kWide, .gso = true});
+  t.ReleaseAndReplay();
+  EXPECT_EQ(t.Sent(), "guest: P. 0:3000 ack 7 win 10000 gso 1000");
+  EXPECT_EQ(t.frames()[0].offload.gso, SD_GSO_TCPV6);
+}
+
+TEST(Replaying, TheGuestsWindowIsObeyed) {
+  Kept t(std::string(6000, 'x'), {.guest_window = 2500});
+  t.ReleaseAndReplay();
+  EXPECT_EQ(t.Sent(),
+            "guest: . 0:1000 ack 7 win 10000\n"
+            "guest: . 1000:2000 ack 7 win 10000");
+  // Taken, but not read: there is room for half a segment.
+  t.Guest({.seq = 7, .ack = 2000, .window = 500});
+  EXPECT_EQ(t.Sent(), "guest: . 2000:2500 ack 7 win 10000");
+  t.Guest({.seq = 7, .ack = 2500, .window = 0});
+  EXPECT_EQ(t.Sent(), "");
+  t.Guest({.seq = 7, .ack = 2500, .window = 2000});
+  EXPECT_EQ(t.Sent(),
+            "guest: . 2500:3500 ack 7 win 10000\n"
+            "guest: . 3500:4500 ack 7 win 10000");
+}
+
+TEST(Replaying, AClosedWindowIsProbed) {
+  Kept t(std::string(3000, 'x'), {.guest_window = 1000});
+  t.ReleaseAndReplay();
+  EXPECT_EQ(t.Sent(), "guest: . 0:1000 ack 7 win 10000");
+  t.Guest({.seq = 7, .ack = 1000, .window = 0});
+  t.Pass(milliseconds(199));
+  EXPECT_EQ(t.Sent(), "");
+  t.Pass(milliseconds(1));
+  EXPECT_EQ(t.Sent(), "guest: . 999:999 ack 7 win 10000");
+  // Ever more rarely, but never given up.
+  t.Pass(milliseconds(399));
+  EXPECT_EQ(t.Sent(), "");
+  t.Pass(milliseconds(1));
+  EXPECT_EQ(t.Sent(), "guest: . 999:999 ack 7 win 10000");
+  t.Pass(seconds(100));
+  t.Sent();
+  t.Pass(RetransmissionTimeout::kMax);
+  EXPECT_EQ(t.Sent(), "guest: . 999:999 ack 7 win 10000");
+  t.Guest({.seq = 7, .ack = 1000, .window = 5000});
+  EXPECT_EQ(t.Sent(),
+            "guest: . 1000:2000 ack 7 win 10000\n"
+            "guest: P. 2000:3000 ack 7 win 10000");
+}
+
+TEST(Replaying, ALostSegmentIsSentAgainAfterThreeDuplicates) {
+  Kept t(std::string(5000, 'x'), {.guest_window = kWide});
+  t.ReleaseAndReplay();
+  t.Sent();
+  t.Guest({.seq = 7, .ack = 1000, .window = kWide});
+  EXPECT_EQ(t.Sent(), "");
+  t.Guest({.seq = 7, .ack = 1000, .window = kWide});
+  t.Guest({.seq = 7, .ack = 1000, .window = kWide});
+  EXPECT_EQ(t.Sent(), "");
+  t.Guest({.seq = 7, .ack = 1000, .window = kWide});
+  EXPECT_EQ(t.Sent(), "guest: . 1000:2000 ack 7 win 10000");
+  t.Guest({.seq = 7, .ack = 1000, .window = kWide});
+  EXPECT_EQ(t.Sent(), "");
+  // An acknowledgement of a part shows the next loss.
+  t.Guest({.seq = 7, .ack = 3000, .window = kWide});
+  EXPECT_EQ(t.Sent(),
+            "guest: . 3000:4000 ack 7 win 10000\n"
+            "peer: . 7:7 ack 5000 win 63535");
+  t.Guest({.seq = 7, .ack = 5000, .window = kWide});
+  EXPECT_EQ(t.Sent(), "peer: . 7:7 ack 5000 win 65535");
+  ExpectLeft(t);
+}
+
+TEST(Replaying, WithoutAnswerOneSegmentIsSentAgainEverMoreRarely) {
+  Kept t(std::string(3000, 'x'), {.guest_window = kWide});
+  t.ReleaseAndReplay();
+  t.Sent();
+  t.Pass(milliseconds(199));
+  EXPECT_EQ(t.Sent(), "");
+  t.Pass(milliseconds(1));
+  EXPECT_EQ(t.Sent(), "guest: . 0:1000 ack 7 win 10000");
+  t.Pass(milliseconds(399));
+  EXPECT_EQ(t.Sent(), "");
+  t.Pass(milliseconds(1));
+  EXPECT_EQ(t.Sent(), "guest: . 0:1000 ack 7 win 10000");
+  // The rest follows on the acknowledgement, as it does after a loss.
+  t.Guest({.seq = 7, .ack = 1000, .window = kWide});
+  EXPECT_EQ(t.Sent(),
+            "guest: . 1000:2000 ack 7 win 10000\n"
+            "guest: P. 2000:3000 ack 7 win 10000");
+  t.Guest({.seq = 7, .ack = 3000, .window = kWide});
+  t.Sent();
+  ExpectLeft(t);
+}
+
+TEST(Replaying, AnAcknowledgementOfAllEndsRepeating) {
+  Kept t(std::string(3000, 'x'), {.guest_window = kWide});
+  t.ReleaseAndReplay();
+  t.Pass(milliseconds(200));
+  t.Sent();
+  t.Guest({.seq = 7, .ack = 3000, .window = kWide});
+  t.Sent();
+  ExpectLeft(t);
+}
+
+TEST(Replaying, WhatComesMeanwhileFollowsBehind) {
+  Kept t(std::string(2000, 'x'), {.guest_window = kWide});
+  t.ReleaseAndReplay();
+  t.Sent();
+  EXPECT_EQ(t.Peer({.seq = 2000, .ack = 7, .data = "tail"}), Verdict::kTaken);
+  EXPECT_EQ(t.Sent(),
+            "guest: P. 2000:2004 ack 7 win 10000 'tail'\n"
+            "peer: . 7:7 ack 2004 win 63531");
+  t.Guest({.seq = 7, .ack = 2004, .window = kWide});
+  EXPECT_EQ(t.Sent(), "peer: . 7:7 ack 2004 win 65535");
+  ExpectLeft(t);
+}
+
+TEST(Replaying, OnlyALimitedAmountIsUnderWay) {
+  Kept t(std::string(1000000, 'x'),
+         {.guest_shift = 8, .peer_shift = 0, .guest_window = 8192});
+  t.ReleaseAndReplay();
+  t.Sent();
+  size_t payload = 0;
+  for (const Frame& frame : t.frames()) {
+    Packet packet;
+    ASSERT_EQ(Parse(frame.bytes, frame.offload, &packet), Malformed::kNo);
+    payload += packet.tcp()->payload.size();
+  }
+  EXPECT_GT(payload, Sender::kMaxInFlight - 1000);
+  EXPECT_LE(payload, Sender::kMaxInFlight);
+}
+
+TEST(Replaying, ThePeerIsHeldBackToWhatTheGuestAllows) {
+  Kept t(std::string(40000, 'x'), {.guest_window = 40000});
+  const auto promised = static_cast<uint32_t>(t.budget.reserved());
+  EXPECT_GT(promised, 60000u);
+  t.ReleaseAndReplay();
+  t.Sent();
+  // The guest takes without reading: nothing more is promised to the peer.
+  t.Guest({.seq = 7, .ack = 20000, .window = 20000});
+  EXPECT_EQ(t.Sent(), "");
+  EXPECT_EQ(t.budget.reserved(), promised - 20000);
+  // It has read enough for the peer to go on.
+  const auto window = static_cast<uint16_t>(promised - 30000 + 2000);
+  t.Guest({.seq = 7, .ack = 30000, .window = window});
+  EXPECT_EQ(t.Sent(), "peer: . 7:7 ack 40000 win " +
+                          std::to_string(promised - 40000 + 2000));
+  EXPECT_EQ(t.budget.reserved(), promised - 30000 + 2000);
+}
+
+TEST(Replaying, WhatTheGuestSendsIsForwardedWithTheStubsAcknowledgement) {
+  Kept t(std::string(2000, 'x'), {.sack = true, .guest_window = kWide});
+  t.Peer({.seq = 2500, .ack = 7, .data = "early"});
+  t.Sent();
+  t.ReleaseAndReplay();
+  t.Sent();
+  t.Guest({.seq = 7,
+           .ack = 1000,
+           .flags = "P.",
+           .data = "upload",
+           .window = 30000,
+           .sack = {{1500, 2000}}});
+  EXPECT_EQ(t.Sent(), "peer: P. 7:13 ack 2000 win 63535 'upload'");
+  t.Peer({.seq = 2005, .ack = 13, .window = 9000});
+  EXPECT_EQ(t.Sent(), "guest: . 2000:2000 ack 13 win 9994");
+}
+
+TEST(Replaying, GuestFramesWithOffloadsAreForwardedAsTheyAre) {
+  Kept t("hello", {.timestamps = true, .guest_window = kWide});
+  t.ReleaseAndReplay();
+  t.Sent();
+  t.Guest({.seq = 7,
+           .flags = "P.",
+           .data = std::string(5000, 'u'),
+           .window = kWide,
+           .ts = Timestamps{150, 210},
+           .gso = 988});
+  EXPECT_EQ(t.Sent(),
+            "peer: P. 7:5007 ack 5 win 65530 ts 150/300 gso 988");
+  EXPECT_TRUE(t.frames()[0].offload.needs_csum);
+}
+
+TEST(Replaying, PureAcknowledgementsOfTheGuestAreConsumed) {
+  Kept t(std::string(2000, 'x'), {.guest_window = kWide});
+  t.ReleaseAndReplay();
+  t.Sent();
+  EXPECT_EQ(t.Guest({.seq = 7, .ack = 1000, .window = kWide}),
+            Verdict::kTaken);
+  EXPECT_EQ(t.Sent(), "");
+}
+
+TEST(Replaying, DuplicatesOfThePeerReachAGuestThatWaitsForThem) {
+  Kept t(std::string(2000, 'x'), {.sack = true, .guest_window = kWide});
+  t.ReleaseAndReplay();
+  t.Sent();
+  t.Guest({.seq = 7, .ack = 0, .data = "lost", .window = kWide});
+  t.Guest({.seq = 11, .ack = 0, .data = "came", .window = kWide});
+  t.Sent();
+  t.Peer({.seq = 2000, .ack = 7, .sack = {{11, 15}}});
+  EXPECT_EQ(t.Sent(), "guest: . 2000:2000 ack 7 win 10000 sack 11-15");
+}
+
+TEST(Replaying, AClosedWindowOfThePeerIsProbedByTheGuest) {
+  Kept t("hello", {.guest_window = kWide});
+  t.Peer({.seq = 5, .ack = 7, .window = 0});
+  t.ReleaseAndReplay();
+  t.Sent();
+  // The peer's window was 10000 before, and that is not taken back.
+  t.Guest({.seq = 7, .ack = 0, .data = std::string(10000, 'u'), .window = kWide});
+  t.Sent();
+  t.Peer({.seq = 5, .ack = 10007, .window = 0});
+  EXPECT_EQ(t.Sent(), "guest: . 5:5 ack 10007 win 0");
+  t.Guest({.seq = 10006, .ack = 0, .window = kWide});
+  EXPECT_EQ(t.Sent(),
+            "peer: . 10006:10006 ack 5 win 65530\n"
+            "guest: . 5:5 ack 10007 win 0");
+  t.Peer({.seq = 5, .ack = 10007, .window = 5000});
+  EXPECT_EQ(t.Sent(), "guest: . 5:5 ack 10007 win 5000");
+}
+
+TEST(Replaying, AFinFollowsTheLastByte) {
+  Kept t(std::string(1500, 'x'), {.guest_window = kWide});
+  t.Peer({.seq = 1500, .ack = 7, .flags = "F."});
+  t.Sent();
+  t.ReleaseAndReplay();
+  EXPECT_EQ(t.Sent(),
+            "guest: . 0:1000 ack 7 win 10000\n"
+            "guest: FP. 1000:1501 ack 7 win 10000");
+  t.Guest({.seq = 7, .ack = 1500, .window = kWide});
+  EXPECT_EQ(t.Sent(), "");
+  EXPECT_FALSE(t.flow->level());
+  // The FIN was lost.
+  t.Pass(milliseconds(200));
+  EXPECT_EQ(t.Sent(), "guest: F. 1500:1501 ack 7 win 10000");
+  t.Guest({.seq = 7, .ack = 1501, .window = kWide});
+  EXPECT_EQ(t.Sent(), "");
+  ExpectLeft(t);
+  EXPECT_TRUE(t.flow->peer_closed());
+}
+
+TEST(Replaying, AFinAloneNeedsNoWindow) {
+  Kept t("", {.guest_window = 0});
+  t.Peer({.seq = 0, .ack = 7, .flags = "F."});
+  t.Sent();
+  t.ReleaseAndReplay();
+  EXPECT_EQ(t.Sent(), "guest: F. 0:1 ack 7 win 10000");
+}
+
+TEST(Replaying, TheGuestMayCloseMeanwhile) {
+  Kept t("hello", {.guest_window = kWide});
+  t.Peer({.seq = 5, .ack = 7, .flags = "F."});
+  t.Sent();
+  t.ReleaseAndReplay();
+  t.Sent();
+  t.Guest({.seq = 7, .ack = 6, .flags = "F.", .window = kWide});
+  EXPECT_EQ(t.Sent(), "peer: F. 7:8 ack 6 win 65529");
+  ExpectLeft(t);
+  EXPECT_FALSE(t.flow->closed());
+  EXPECT_EQ(t.Peer({.seq = 6, .ack = 8}), Verdict::kPass);
+  EXPECT_TRUE(t.flow->closed());
+}
+
+TEST(Replaying, AResetFollowsTheLastByte) {
+  Kept t("hello", {.guest_window = kWide});
+  t.Peer({.seq = 5, .flags = "R"});
+  t.ReleaseAndReplay();
+  EXPECT_EQ(t.Sent(), "guest: P. 0:5 ack 7 win 10000 'hello'");
+  // What the guest says meanwhile, nobody would understand.
+  t.Guest({.seq = 7, .ack = 0, .data = "more", .window = kWide});
+  EXPECT_EQ(t.Sent(), "");
+  t.Guest({.seq = 11, .ack = 5, .window = kWide});
+  EXPECT_EQ(t.Sent(), "guest: R. 5:5 ack 7 win 10000");
+  EXPECT_TRUE(t.flow->closed());
+  EXPECT_TRUE(t.flow->peer_reset());
+  ExpectLeft(t);
+}
+
+TEST(Replaying, AResetWithoutBytesWaitsForTheGuestToBeReady) {
+  Kept t("");
+  t.Peer({.seq = 0, .flags = "R"});
+  t.Release();
+  EXPECT_EQ(t.Sent(), "");
+  EXPECT_EQ(t.flow->phase(), Phase::kReleased);
+  t.Replay();
+  EXPECT_EQ(t.Sent(), "guest: R. 0:0 ack 7 win 10000");
+  ExpectLeft(t);
+}
+
+TEST(Replaying, AResetOfTheGuestGoesToThePeer) {
+  Kept t("hello", {.guest_window = kWide});
+  t.ReleaseAndReplay();
+  t.Sent();
+  t.Guest({.seq = 7, .ack = 0, .flags = "R.", .window = 0});
+  EXPECT_EQ(t.Sent(), "peer: R. 7:7 ack 5 win 65530");
+  EXPECT_TRUE(t.flow->closed());
+  EXPECT_FALSE(t.flow->peer_reset());
+  ExpectLeft(t);
+}
+
+TEST(Replaying, AGuestThatBeginsAnewHasForgotten) {
+  Kept t("hello", {.guest_window = kWide});
+  t.ReleaseAndReplay();
+  t.Sent();
+  EXPECT_EQ(t.Guest({.seq = 900000, .flags = "S"}), Verdict::kPass);
+  EXPECT_FALSE(t.flow->established());
+  EXPECT_FALSE(t.flow->closed());
+  ExpectLeft(t);
+  EXPECT_EQ(t.Sent(), "");
+}
+
+TEST(Replaying, SuspendedAgainItGoesOnWhereTheGuestWas) {
+  Kept t(std::string(3000, 'x'), {.guest_window = kWide});
+  t.ReleaseAndReplay();
+  t.Sent();
+  t.Guest({.seq = 7, .ack = 1000, .window = kWide});
+  EXPECT_EQ(t.Adopt(), AdoptRefusal::kNone);
+  EXPECT_EQ(t.flow->phase(), Phase::kAdopted);
+  EXPECT_EQ(t.flow->kept(), 2000u);
+  t.Pass(seconds(100));
+  EXPECT_EQ(t.Sent(), "");
+  t.Peer({.seq = 3000, .ack = 7, .data = "more"});
+  EXPECT_EQ(t.Sent(), "peer: . 7:7 ack 3004 win 62531");
+  t.ReleaseAndReplay();
+  EXPECT_EQ(t.Sent(),
+            "guest: . 1000:2000 ack 7 win 10000\n"
+            "guest: . 2000:3000 ack 7 win 10000\n"
+            "guest: P. 3000:3004 ack 7 win 10000 'more'");
+  t.Guest({.seq = 7, .ack = 3004, .window = kWide});
+  t.Sent();
+  ExpectLeft(t);
+}
+
+TEST(Replaying, AnAcknowledgementOfWhatWasNeverSentIsAnswered) {
+  Kept t("hello", {.guest_window = kWide});
+  t.ReleaseAndReplay();
+  t.Sent();
+  t.Guest({.seq = 7, .ack = 6, .window = kWide});
+  EXPECT_EQ(t.Sent(), "guest: . 5:5 ack 7 win 10000");
+  EXPECT_EQ(t.flow->kept(), 5u);
+}
+
+TEST(Replaying, NonsenseFromTheGuestIsAnsweredWithinLimits) {
+  Kept t("hello", {.guest_window = kWide});
+  t.ReleaseAndReplay();
+  t.Sent();
+  int answers = 0;
+  for (int i = 0; i < 50; ++i) {
+    t.Guest({.seq = 1 << 25, .ack = 0, .data = "?", .window = kWide});
+    if (!t.Sent().empty()) ++answers;
+  }
+  EXPECT_EQ(answers, Adoption::kMaxChallenges);
+}
+
+TEST(Replaying, BytesThatTheGuestGotAnotherWayAreSkipped) {
+  FlowTrace t({.guest_window = kWide});
+  t.Handshake();
+  // It passed, but the guest was stopped before it could acknowledge it.
+  EXPECT_EQ(t.Peer({.data = "hello"}), Verdict::kPass);
+  EXPECT_EQ(t.Adopt(), AdoptRefusal::kNone);
+  t.Peer({.seq = 5, .data = "world"});
+  EXPECT_EQ(t.Sent(), "peer: . 0:0 ack 0 win 65535");
+  EXPECT_EQ(t.flow->peer_bytes(), 5u);
+  t.ReleaseAndReplay();
+  EXPECT_EQ(t.Sent(), "");
+  t.Guest({.ack = 5, .window = kWide});
+  EXPECT_EQ(t.Sent(),
+            "guest: P. 5:10 ack 0 win 10000 'world'\n"
+            "peer: . 0:0 ack 10 win 65530");
+  t.Guest({.ack = 10, .window = kWide});
+  t.Sent();
+  ExpectLeft(t);
+}
+
+TEST(Replaying, ThePeersOwnWindowIsKnownToTheGuest) {
+  Kept t("hello", {.guest_window = kWide});
+  t.Peer({.seq = 5, .ack = 7, .window = 20000});
+  t.Release();
+  EXPECT_EQ(t.Sent(), "guest: . 0:0 ack 7 win 20000");
+}
+
+// The stub had promised the peer more than the guest takes at once.
+class Overrun : public FlowTrace {
+ public:
+  Overrun() : FlowTrace({.guest_window = 4000}) {
+    Handshake();
+    Adopt();
+    Peer({.data = std::string(4000, 'x')});
+    EXPECT_EQ(Sent(), "peer: . 0:0 ack 4000 win 65535");
+    ReleaseAndReplay();
+    Sent();
+    Guest({.ack = 4000, .window = 4000});
+    EXPECT_EQ(Sent(), "");
+    ExpectLeft(*this);
+  }
+};
+
+TEST(AfterLeaving, WhatTheGuestTakesPasses) {
+  Overrun t;
+  EXPECT_EQ(t.Peer({.seq = 4000, .data = std::string(4000, 'y')}),
+            Verdict::kPass);
+  EXPECT_EQ(t.Sent(), "");
+}
+
+TEST(AfterLeaving, WhatIsTooMuchForTheGuestIsKept) {
+  Overrun t;
+  EXPECT_EQ(t.Peer({.seq = 4000, .data = std::string(3000, 'y')}),
+            Verdict::kPass);
+  EXPECT_EQ(t.Peer({.seq = 7000, .data = std::string(3000, 'z')}),
+            Verdict::kTaken);
+  EXPECT_EQ(t.flow->phase(), Phase::kReplaying);
+  EXPECT_EQ(t.flow->kept(), 3000u);
+  EXPECT_EQ(t.Sent(), "peer: . 0:0 ack 4000 win 65535");
+  t.Guest({.ack = 7000, .window = 4000});
+  EXPECT_EQ(t.Sent(),
+            "guest: . 7000:8000 ack 0 win 10000\n"
+            "guest: . 8000:9000 ack 0 win 10000\n"
+            "guest: P. 9000:10000 ack 0 win 10000\n"
+            "peer: . 0:0 ack 10000 win 59535");
+  t.Guest({.ack = 10000, .window = 4000});
+  t.Sent();
+  ExpectLeft(t);
+}
+
+TEST(AfterLeaving, ThePromiseStandsWhenAdoptedAgain) {
+  Overrun t;
+  EXPECT_EQ(t.Adopt(), AdoptRefusal::kNone);
+  EXPECT_EQ(t.budget.reserved(), 65535u);
+}
+
+}  // namespace
+}  // namespace stubdomain
