@@ -29,6 +29,13 @@ static const VMStateDescription vmstate_suspend_file = {
     },
 };
 
+static void on_shutdown(Notifier *notifier, void *data)
+{
+    SuspendFile *file = container_of(notifier, SuspendFile, shutdown);
+
+    file->shutdown_cause = *(ShutdownCause *)data;
+}
+
 SuspendFile *suspend_file_new(const char *dir, const char *name)
 {
     SuspendFile *file = g_new0(SuspendFile, 1);
@@ -41,6 +48,8 @@ SuspendFile *suspend_file_new(const char *dir, const char *name)
     suspend_pagemap_init();
     suspend_ram_init();
     vmstate_register_any(NULL, &vmstate_suspend_file, file);
+    file->shutdown.notify = on_shutdown;
+    qemu_register_shutdown_notifier(&file->shutdown);
     return file;
 }
 
@@ -63,16 +72,23 @@ static void drop_image(SuspendFile *file, bool keep_name)
     file->image = NULL;
 }
 
+/* Whether the VM goes on from the file once this QEMU is gone. */
+static bool is_kept(const SuspendFile *file)
+{
+    return file->image && file->image->mark == SD_SUSPEND_MARK_SUSPENDED &&
+           /* After a migration it goes on elsewhere. */
+           !runstate_check(RUN_STATE_POSTMIGRATE) &&
+           /* A signal switches it off, as it does a VM that runs. */
+           (file->shutdown_cause == SHUTDOWN_CAUSE_NONE ||
+            file->shutdown_cause == SHUTDOWN_CAUSE_HOST_QMP_QUIT);
+}
+
 void suspend_file_free(SuspendFile *file)
 {
-    bool keep;
-
     suspend_file_cancel(file);
-    /* After a migration the VM is elsewhere, and runs on from there. */
-    keep = file->image && file->image->mark == SD_SUSPEND_MARK_SUSPENDED &&
-           !runstate_check(RUN_STATE_POSTMIGRATE);
-    drop_image(file, keep);
+    drop_image(file, is_kept(file));
     vmstate_unregister(NULL, &vmstate_suspend_file, file);
+    notifier_remove(&file->shutdown);
     QLIST_REMOVE(file, next);
     g_free(file->dir);
     g_free(file->name);

@@ -48,6 +48,9 @@ bool suspend_check_machine(Error **errp)
         error_setg(errp, "guest and host have different page sizes");
         return false;
     }
+    if (!suspend_pagemap_check(errp)) {
+        return false;
+    }
     if (should_mlock(mlock_state)) {
         error_setg(errp, "guest RAM is locked into memory "
                    "(-overcommit mem-lock)");

@@ -17,12 +17,23 @@
 #define QUERY_PAGES 4096
 
 static int pagemap_fd = -1;
+static int pagemap_errno;
 
 void suspend_pagemap_init(void)
 {
     if (pagemap_fd < 0) {
         pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+        pagemap_errno = errno;
     }
+}
+
+bool suspend_pagemap_check(Error **errp)
+{
+    if (pagemap_fd < 0) {
+        error_setg_errno(errp, pagemap_errno, "cannot open /proc/self/pagemap");
+        return false;
+    }
+    return true;
 }
 
 bool suspend_pagemap_read(const uint8_t *host, uint64_t length,

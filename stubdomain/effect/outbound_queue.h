@@ -6,11 +6,11 @@
 #ifndef STUBDOMAIN_EFFECT_OUTBOUND_QUEUE_H_
 #define STUBDOMAIN_EFFECT_OUTBOUND_QUEUE_H_
 
-#include <compare>
 #include <cstddef>
 #include <deque>
 #include <map>
 #include <optional>
+#include <tuple>
 
 #include "wire/frame.h"
 #include "wire/packet.h"
@@ -33,7 +33,9 @@ class OutboundQueue : public Output {
   struct Lane {
     unsigned port;
     Side to;
-    friend auto operator<=>(const Lane&, const Lane&) = default;
+    friend bool operator<(const Lane& a, const Lane& b) {
+      return std::tie(a.port, a.to) < std::tie(b.port, b.to);
+    }
   };
   struct Item {
     Lane lane;

@@ -13,23 +13,10 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// After a request of seven bytes, and with the guest stopped.
-class Adopted : public FlowTrace {
+// With the guest stopped, and nothing kept yet.
+class Adopted : public KeptTrace {
  public:
-  explicit Adopted(const TraceSetup& setup = {}) : FlowTrace(setup) {
-    const bool ts = setup.timestamps;
-    Handshake();
-    Guest({.flags = "P.",
-           .data = "request",
-           .window = setup.guest_window,
-           .ts = ts ? std::optional(Timestamps{110, 200}) : std::nullopt});
-    Peer({.ack = 7,
-          .ts = ts ? std::optional(Timestamps{210, 110}) : std::nullopt});
-    EXPECT_TRUE(flow->quiet());
-    EXPECT_EQ(Adopt(), AdoptRefusal::kNone);
-    EXPECT_EQ(flow->phase(), Phase::kAdopted);
-    EXPECT_EQ(Sent(), "");
-  }
+  explicit Adopted(const TraceSetup& setup = {}) : KeptTrace("", setup) {}
 };
 
 constexpr uint16_t kWide = 65535;

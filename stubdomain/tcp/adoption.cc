@@ -133,8 +133,8 @@ void Adoption::TakeAck(const TcpSegment& segment, Time now) {
     sender_.OnAck(segment.ack, now);
     receiver_.Release(segment.ack);
     NotePeer();
-  } else if (!news && segment.length() == 0 &&
-             segment.ack == sender_.acked() && sender_.in_flight()) {
+  } else if (!news && segment.length() == 0 && segment.ack == sender_.acked() &&
+             sender_.in_flight()) {
     sender_.OnDuplicateAck();
   }
 }
@@ -147,7 +147,8 @@ void Adoption::Flush(Time now, Output& output) {
 Time Adoption::Deadline() const {
   if (reset_) return guest_ == Guest::kReady ? sender_.Deadline() : kNever;
   Time deadline = keepalive_;
-  if (guest_ == Guest::kReady) deadline = std::min(deadline, sender_.Deadline());
+  if (guest_ == Guest::kReady)
+    deadline = std::min(deadline, sender_.Deadline());
   return deadline;
 }
 

@@ -36,7 +36,7 @@ class Adoption {
   // Who hears the stub.
   enum class Guest : uint8_t {
     kStopped,
-    kRuns,   // but does not take what was kept
+    kRuns,  // but does not take what was kept
     kReady,
   };
 

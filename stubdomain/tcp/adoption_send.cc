@@ -109,8 +109,7 @@ void Adoption::SendToGuest(Seq seq, uint8_t flags, const SackBlocks& sack,
 
 // The payload of a full segment, in both directions.
 uint32_t Adoption::SegmentSize() const {
-  const uint32_t mss =
-      std::min(connection_->guest.mss, connection_->peer.mss);
+  const uint32_t mss = std::min(connection_->guest.mss, connection_->peer.mss);
   return std::min(mss - (connection_->timestamps() ? kTimestampsLength : 0),
                   kMaxGsoPayload);
 }
@@ -153,10 +152,9 @@ void Adoption::SendPiece(SeqRange piece, const Sender::Supply& supply,
                  FieldsForGuest(piece.begin, flags), size);
   receiver_.bytes().Read(piece.begin, frame.payload());
   output.Emit(connection_->port, Side::kGuest,
-              size > supply.segment
-                  ? std::move(frame).FinishGso(
-                        static_cast<uint16_t>(supply.segment))
-                  : std::move(frame).Finish());
+              size > supply.segment ? std::move(frame).FinishGso(
+                                          static_cast<uint16_t>(supply.segment))
+                                    : std::move(frame).Finish());
   guest_due_ = false;
 }
 

@@ -24,9 +24,7 @@ class BufferBudget {
   void set_limit(uint64_t limit) { limit_ = limit; }
   uint64_t limit() const { return limit_; }
   uint64_t reserved() const { return reserved_; }
-  uint64_t available() const {
-    return limit_ - std::min(limit_, reserved_);
-  }
+  uint64_t available() const { return limit_ - std::min(limit_, reserved_); }
 
  private:
   friend class BufferShare;

@@ -33,10 +33,10 @@ struct Stream {
   uint16_t mss = 536;        // largest payload that the sender takes
   Seq isn;
 
-  Seq next;           // behind the last thing sent
-  Seq edge;           // where the widest window ends that it was ever given
-  uint64_t seen = 0;  // position behind the last thing sent without a gap
-  uint64_t acked = 0;  // position up to which the receiver has acknowledged
+  Seq next;               // behind the last thing sent
+  Seq edge;               // where the widest window ends that it was ever given
+  uint64_t seen = 0;      // position behind the last thing sent without a gap
+  uint64_t acked = 0;     // position up to which the receiver has acknowledged
   uint64_t fin = kNoFin;  // position of the FIN
   Timestamps last;        // the sender's last timestamps
 
@@ -92,8 +92,7 @@ struct Connection {
     return guest.acked > 0 && peer.acked > 0 && !guest_reset && !peer_reset;
   }
   bool closed() const {
-    return guest_reset || peer_reset ||
-           (guest.fin_acked() && peer.fin_acked());
+    return guest_reset || peer_reset || (guest.fin_acked() && peer.fin_acked());
   }
   bool quiet() const {
     return guest.next == guest.acked_seq() && peer.next == peer.acked_seq();

@@ -76,13 +76,13 @@ FlowTable::Entry* FlowTable::FindOrAdd(const Key& key, Side from,
   // Only a first SYN makes a flow that can be adopted. Of the others only what
   // the guest has is worth knowing of: anybody can send to it.
   const bool first_syn = segment.has(kSyn) && !segment.has(kAck);
-  const bool under_way = from == Side::kGuest && segment.has(kAck) &&
-                         !segment.has(kSyn);
+  const bool under_way =
+      from == Side::kGuest && segment.has(kAck) && !segment.has(kSyn);
   if (segment.has(kRst) || !(first_syn || under_way) || !MakeRoom()) {
     return nullptr;
   }
-  return Add(std::make_unique<TcpFlow>(key.port, key.id, &config_.flow,
-                                       budget_));
+  return Add(
+      std::make_unique<TcpFlow>(key.port, key.id, &config_.flow, budget_));
 }
 
 bool FlowTable::MakeRoom() {

@@ -92,7 +92,8 @@ class FlowTable {
     FlowId id;
     friend bool operator==(const Key&, const Key&) = default;
   };
-  // Keyed by where the table lies, so that nobody outside can aim at collisions.
+  // Keyed by where the table lies, so that nobody outside can aim at
+  // collisions.
   struct Hash {
     const void* seed;
     size_t operator()(const Key& key) const;

@@ -30,8 +30,9 @@ FlowId IdOf(bool ipv6) {
   return {{MachineAddress(ipv6, 15), 40000}, {MachineAddress(ipv6, 2), 80}};
 }
 
-constexpr std::pair<char, TcpFlag> kLetters[] = {
-    {'S', kSyn}, {'F', kFin}, {'R', kRst}, {'P', kPsh}, {'U', kUrg}, {'.', kAck}};
+constexpr std::pair<char, TcpFlag> kLetters[] = {{'S', kSyn}, {'F', kFin},
+                                                 {'R', kRst}, {'P', kPsh},
+                                                 {'U', kUrg}, {'.', kAck}};
 
 uint8_t FlagsOf(std::string_view letters) {
   uint8_t flags = 0;
@@ -140,8 +141,7 @@ std::string FlowTrace::Describe(Side to, const Frame& frame) const {
   Packet packet;
   EXPECT_EQ(Parse(frame.bytes, frame.offload, &packet), Malformed::kNo);
   EXPECT_TRUE(ChecksumOk(packet));
-  EXPECT_EQ(packet.link.destination,
-            to == Side::kGuest ? kGuestMac : kPeerMac);
+  EXPECT_EQ(packet.link.destination, to == Side::kGuest ? kGuestMac : kPeerMac);
   EXPECT_EQ(packet.link.vlan, setup_.vlan);
   const TcpSegment& segment = *packet.tcp();
   const bool to_guest = to == Side::kGuest;
@@ -166,10 +166,45 @@ std::string FlowTrace::Describe(Side to, const Frame& frame) const {
     line << " gso " << frame.offload.gso_size;
   }
   if (!segment.payload.empty() && segment.payload.size() <= 20) {
-    line << " '"
-         << std::string(segment.payload.begin(), segment.payload.end()) << '\'';
+    line << " '" << std::string(segment.payload.begin(), segment.payload.end())
+         << '\'';
   }
   return line.str();
+}
+
+KeptTrace::KeptTrace(const std::string& reply, const TraceSetup& setup)
+    : FlowTrace(setup) {
+  const bool timestamps = setup.timestamps;
+  const auto ts = [timestamps](uint32_t value, uint32_t echo) {
+    return timestamps ? std::optional(Timestamps{value, echo}) : std::nullopt;
+  };
+  Handshake();
+  Guest({.flags = "P.",
+         .data = "request",
+         .window = setup.guest_window,
+         .ts = ts(110, 200)});
+  Peer({.ack = 7, .ts = ts(210, 110)});
+  EXPECT_TRUE(flow->quiet());
+  EXPECT_EQ(Adopt(), AdoptRefusal::kNone);
+  EXPECT_EQ(flow->phase(), Phase::kAdopted);
+  EXPECT_EQ(Sent(), "");
+  for (size_t at = 0; at < reply.size(); at += 1000) {
+    Peer({.seq = static_cast<uint32_t>(at),
+          .ack = 7,
+          .data = reply.substr(at, 1000),
+          .ts = ts(300, 110)});
+    Flush();
+  }
+  EXPECT_EQ(flow->kept(), reply.size());
+  Sent();
+}
+
+void ExpectLeft(FlowTrace& trace) {
+  EXPECT_EQ(trace.flow->phase(), Phase::kFollowing);
+  EXPECT_TRUE(trace.flow->level());
+  EXPECT_EQ(trace.flow->kept(), 0u);
+  EXPECT_EQ(trace.budget.reserved(), 0u);
+  EXPECT_EQ(trace.flow->Deadline(), kNever);
 }
 
 }  // namespace stubdomain

@@ -110,6 +110,16 @@ class FlowTrace : public Output {
   std::vector<Frame> taken_;
 };
 
+// After a request of seven bytes and with `reply` kept for the guest, which is
+// still stopped.
+class KeptTrace : public FlowTrace {
+ public:
+  explicit KeptTrace(const std::string& reply, const TraceSetup& setup = {});
+};
+
+// The stub has left the path, and holds nothing.
+void ExpectLeft(FlowTrace& trace);
+
 }  // namespace stubdomain
 
 #endif  // STUBDOMAIN_TCP_FLOW_TRACE_H_

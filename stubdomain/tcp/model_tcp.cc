@@ -23,8 +23,7 @@ Seq ModelTcp::ReceiveNext() const {
 }
 
 uint32_t ModelTcp::Window() const {
-  const uint64_t edge =
-      std::max(announced_, read_ + options_.receive_buffer);
+  const uint64_t edge = std::max(announced_, read_ + options_.receive_buffer);
   const uint64_t units = (edge - received_) >> options_.shift;
   return static_cast<uint32_t>(std::min<uint64_t>(units, 65535));
 }
@@ -132,8 +131,8 @@ void ModelTcp::OnPayload(const TcpSegment& segment) {
   if (segment.length() == 0) return;
   ack_due_ = true;
   if (closed_by_other()) return;
-  const auto begin = static_cast<int64_t>(received_) +
-                     (segment.seq - ReceiveNext());
+  const auto begin =
+      static_cast<int64_t>(received_) + (segment.seq - ReceiveNext());
   const auto limit = static_cast<int64_t>(
       std::max(announced_, read_ + options_.receive_buffer));
   const int64_t end = std::min<int64_t>(
@@ -204,8 +203,7 @@ void ModelTcp::OnTimer(Time now) {
 
 void ModelTcp::Send(Time now) {
   if (!MaySend()) return;
-  const uint64_t limit =
-      std::min({options_.send, edge_, acked_ + allowance_});
+  const uint64_t limit = std::min({options_.send, edge_, acked_ + allowance_});
   const uint32_t overhead = options_.timestamps ? 12 : 0;
   const uint32_t most = (other_mss_ - overhead) * options_.burst;
   while (next_ < limit) {
@@ -235,14 +233,14 @@ void ModelTcp::SendSegment(uint64_t position, uint32_t size, uint8_t flags) {
         std::min<uint32_t>(options_.receive_buffer, 65535));
   } else {
     fields.window = static_cast<uint16_t>(Window());
-    announced_ =
-        std::max(announced_, received_ + (uint64_t{fields.window} << options_.shift));
+    announced_ = std::max(
+        announced_, received_ + (uint64_t{fields.window} << options_.shift));
   }
   if (other_isn_) fields.ack = ReceiveNext();
   if (options_.timestamps) {
-    fields.options.timestamps = Timestamps{
-        static_cast<uint32_t>(clock_.time_since_epoch() / kTick),
-        recent_timestamp_};
+    fields.options.timestamps =
+        Timestamps{static_cast<uint32_t>(clock_.time_since_epoch() / kTick),
+                   recent_timestamp_};
   }
   TcpFrame frame(options_.route, fields, size);
   for (uint32_t i = 0; i < size; ++i) {

@@ -94,16 +94,15 @@ void Reassembler::ForEachPiece(Seq seq, size_t size, Copy copy) const {
 }
 
 void Reassembler::Write(Seq seq, std::span<const uint8_t> bytes) {
-  ForEachPiece(seq, bytes.size(),
-               [&](size_t chunk, size_t at, size_t from, size_t size) {
-                 if (chunk >= chunks_.size()) chunks_.resize(chunk + 1);
-                 if (!chunks_[chunk]) {
-                   chunks_[chunk] =
-                       std::make_unique_for_overwrite<uint8_t[]>(kChunk);
-                 }
-                 std::memcpy(chunks_[chunk].get() + at, bytes.data() + from,
-                             size);
-               });
+  ForEachPiece(
+      seq, bytes.size(),
+      [&](size_t chunk, size_t at, size_t from, size_t size) {
+        if (chunk >= chunks_.size()) chunks_.resize(chunk + 1);
+        if (!chunks_[chunk]) {
+          chunks_[chunk] = std::make_unique_for_overwrite<uint8_t[]>(kChunk);
+        }
+        std::memcpy(chunks_[chunk].get() + at, bytes.data() + from, size);
+      });
 }
 
 void Reassembler::Read(Seq from, std::span<uint8_t> out) const {

@@ -70,9 +70,8 @@ void Receiver::Take(const TcpSegment& segment, uint32_t mss, Time now) {
 
 uint16_t Receiver::window() const {
   // Rounded down: less than one unit is not announced, but still taken.
-  return static_cast<uint16_t>(
-      std::min<uint32_t>(Distance(next(), edge_) >> shift_,
-                         std::numeric_limits<uint16_t>::max()));
+  return static_cast<uint16_t>(std::min<uint32_t>(
+      Distance(next(), edge_) >> shift_, std::numeric_limits<uint16_t>::max()));
 }
 
 void Receiver::Promise(Seq edge) {

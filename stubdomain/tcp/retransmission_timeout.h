@@ -27,8 +27,8 @@ class RetransmissionTimeout {
       variation_ = round_trip / 2;
       measured_ = true;
     } else {
-      const Duration error =
-          smoothed_ > round_trip ? smoothed_ - round_trip : round_trip - smoothed_;
+      const Duration error = smoothed_ > round_trip ? smoothed_ - round_trip
+                                                    : round_trip - smoothed_;
       variation_ = (3 * variation_ + error) / 4;
       smoothed_ = (7 * smoothed_ + round_trip) / 8;
     }

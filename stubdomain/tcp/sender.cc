@@ -57,8 +57,8 @@ std::optional<SeqRange> Sender::Next(const Supply& supply) {
     if (length > 0) return SeqRange{acked_, acked_ + length};
     resend_ = false;
   }
-  const uint32_t length =
-      std::min(Distance(next_, Earlier(end, acked_ + allowance_)), supply.burst);
+  const uint32_t length = std::min(
+      Distance(next_, Earlier(end, acked_ + allowance_)), supply.burst);
   if (length == 0) return std::nullopt;
   // RFC 9293, 3.8.6.2.1: no small segment just because the window is small,
   // while an acknowledgement is due that will open it.

@@ -74,9 +74,8 @@ class Simulation : public Output {
     shift_ = common.shift;
     guest_ = std::make_unique<ModelTcp>(
         guest, [this](Frame frame) { FromGuest(std::move(frame)); });
-    peer_ = std::make_unique<ModelTcp>(peer, [this](Frame frame) {
-      Travel(Side::kGuest, std::move(frame));
-    });
+    peer_ = std::make_unique<ModelTcp>(
+        peer, [this](Frame frame) { Travel(Side::kGuest, std::move(frame)); });
     loss_ = options_.rough ? Pick({0, 2, 10}) : 0;
     guest_loss_ = options_.rough ? Pick({0, 0, 3}) : 0;
   }
@@ -125,7 +124,9 @@ class Simulation : public Output {
   }
 
  private:
-  uint32_t Below(uint32_t limit) { return static_cast<uint32_t>(random_() % limit); }
+  uint32_t Below(uint32_t limit) {
+    return static_cast<uint32_t>(random_() % limit);
+  }
   bool Chance(uint32_t percent) { return Below(100) < percent; }
   uint32_t Pick(std::initializer_list<uint32_t> values) {
     return values.begin()[Below(static_cast<uint32_t>(values.size()))];
@@ -189,8 +190,8 @@ class Simulation : public Output {
   void Travel(Side to, Frame frame) {
     const int copies = Chance(loss_) ? 0 : Chance(loss_ / 2) ? 2 : 1;
     for (int i = 0; i < copies; ++i) {
-      const auto delay = options_.rough ? microseconds(500 + Below(3000))
-                                        : microseconds(700);
+      const auto delay =
+          options_.rough ? microseconds(500 + Below(3000)) : microseconds(700);
       At(now_ + delay, [this, to, frame] { Arrive(to, frame); });
     }
   }
@@ -228,8 +229,8 @@ class Simulation : public Output {
 
   void Suspend() {
     TcpFlow* flow = table_->Find(kPort, id_);
-    if (!options_.rough && (flow == nullptr || !flow->quiet() ||
-                            !guest_queue_.empty())) {
+    if (!options_.rough &&
+        (flow == nullptr || !flow->quiet() || !guest_queue_.empty())) {
       ScheduleSuspend();
       return;
     }
@@ -282,9 +283,8 @@ class Simulation : public Output {
     edge_ = edge_ ? Later(*edge_, edge) : edge;
   }
 
-  const FlowId id_{
-      {Address::Ipv4(std::array<uint8_t, 4>{10, 0, 2, 15}), 40000},
-      {Address::Ipv4(std::array<uint8_t, 4>{10, 0, 2, 2}), 80}};
+  const FlowId id_{{Address::Ipv4(std::array<uint8_t, 4>{10, 0, 2, 15}), 40000},
+                   {Address::Ipv4(std::array<uint8_t, 4>{10, 0, 2, 2}), 80}};
   const Options options_;
   std::mt19937 random_;
   BufferBudget budget_{0};

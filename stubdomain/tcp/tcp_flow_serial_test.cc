@@ -25,7 +25,8 @@ std::unique_ptr<FlowTrace> Rich() {
   t->Guest({.flags = "P.", .data = "request", .ts = Timestamps{110, 200}});
   t->Peer({.ack = 7, .ts = Timestamps{210, 110}});
   t->Adopt();
-  t->Peer({.ack = 7, .data = std::string(1500, 'a'), .ts = Timestamps{300, 110}});
+  t->Peer(
+      {.ack = 7, .data = std::string(1500, 'a'), .ts = Timestamps{300, 110}});
   t->ReleaseAndReplay();
   t->Guest({.seq = 7, .ack = 988, .ts = Timestamps{120, 300}});
   t->Peer({.seq = 1510, .ack = 7, .data = "early", .ts = Timestamps{310, 110}});
@@ -143,9 +144,9 @@ TEST(FlowSerial, AWrongByteIsRefusedOrHarmless) {
   int refused = 0;
   int loaded = 0;
   for (size_t at = 0; at < good.size(); ++at) {
-    for (const uint8_t flip : {0x01, 0x04, 0x40, 0x80, 0xff}) {
+    for (const int flip : {0x01, 0x04, 0x40, 0x80, 0xff}) {
       std::vector<uint8_t> bytes = good;
-      bytes[at] ^= flip;
+      bytes[at] = static_cast<uint8_t>(bytes[at] ^ flip);
       t->flow.reset();
       ASSERT_EQ(t->budget.reserved(), 0u);
       Reader reader(bytes);

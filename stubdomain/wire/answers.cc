@@ -59,7 +59,8 @@ Frame AnswerNeighbourSolicitation(const Packet& packet, const MacAddress& mac) {
   static constexpr uint8_t kAllNodes[16] = {0xff, 0x02, 0, 0, 0, 0, 0, 0,
                                             0,    0,    0, 0, 0, 0, 0, 1};
   static constexpr MacAddress kAllNodesMac{{0x33, 0x33, 0, 0, 0, 1}};
-  const bool solicited = packet.ip->source != Address::Ipv6(std::array<uint8_t, 16>{});
+  const bool solicited =
+      packet.ip->source != Address::Ipv6(std::array<uint8_t, 16>{});
   const Address destination =
       solicited ? packet.ip->source : Address::Ipv6(kAllNodes);
   Link link = Back(packet.link, mac);

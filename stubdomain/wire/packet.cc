@@ -202,9 +202,8 @@ Malformed ParseArp(size_t offset, Packet* packet) {
     return Malformed::kTransport;
   }
   if (Get16(bytes, 6) == kArpRequest) {
-    packet->body =
-        ArpRequest{MacAt(bytes, 8), Address::Ipv4(bytes.subspan(14)),
-                   Address::Ipv4(bytes.subspan(24))};
+    packet->body = ArpRequest{MacAt(bytes, 8), Address::Ipv4(bytes.subspan(14)),
+                              Address::Ipv4(bytes.subspan(24))};
   }
   return Malformed::kNo;
 }

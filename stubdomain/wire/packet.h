@@ -38,7 +38,7 @@ struct IpHeader {
   Address destination;
   uint8_t protocol = 0;  // of the transport layer, behind IPv6's extensions
   uint8_t ttl = 0;
-  uint16_t offset = 0;           // of the IP header in the frame
+  uint16_t offset = 0;            // of the IP header in the frame
   uint16_t transport_offset = 0;  // of the transport header in the frame
   uint32_t transport_length = 0;  // of the transport header and payload
 };
@@ -115,9 +115,9 @@ struct Packet {
 // Why a frame is not looked into.
 enum class Malformed {
   kNo,
-  kTooLong,   // longer than kMaxFrame
-  kEthernet,  // shorter than its header
-  kIp,        // lengths, version or header checksum contradict each other
+  kTooLong,    // longer than kMaxFrame
+  kEthernet,   // shorter than its header
+  kIp,         // lengths, version or header checksum contradict each other
   kTransport,  // the same of TCP, UDP, ICMP or ARP
 };
 

@@ -26,8 +26,12 @@ class Seq {
   friend constexpr int32_t operator-(Seq a, Seq b) {
     return static_cast<int32_t>(a.value_ - b.value_);
   }
-  friend constexpr Seq operator+(Seq a, uint32_t n) { return Seq(a.value_ + n); }
-  friend constexpr Seq operator-(Seq a, uint32_t n) { return Seq(a.value_ - n); }
+  friend constexpr Seq operator+(Seq a, uint32_t n) {
+    return Seq(a.value_ + n);
+  }
+  friend constexpr Seq operator-(Seq a, uint32_t n) {
+    return Seq(a.value_ - n);
+  }
   constexpr Seq& operator+=(uint32_t n) {
     value_ += n;
     return *this;

@@ -101,8 +101,8 @@ Frame RewriteTcp(const Packet& packet, const TcpRewrite& rewrite) {
   frame.bytes.assign(packet.frame.begin(), packet.frame.end());
   frame.offload = packet.offload;
   const IpHeader& ip = *packet.ip;
-  const auto segment = std::span(frame.bytes)
-                           .subspan(ip.transport_offset, ip.transport_length);
+  const auto segment =
+      std::span(frame.bytes).subspan(ip.transport_offset, ip.transport_length);
   if ((segment[kFlagsAt] & kAck) != 0) Set32(segment, 8, rewrite.ack.value());
   Set16(segment, 14, rewrite.window);
   const size_t header = size_t{segment[12]} >> 4 << 2;

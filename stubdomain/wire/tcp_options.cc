@@ -90,7 +90,8 @@ void WriteTcpOptions(const TcpOptions& options, std::vector<uint8_t>* bytes) {
     append({kMss, 4});
     Append16(bytes, *options.mss);
   }
-  if (options.sack_permitted) append({kNoOperation, kNoOperation, kSackPermitted, 2});
+  if (options.sack_permitted)
+    append({kNoOperation, kNoOperation, kSackPermitted, 2});
   if (options.window_shift) {
     append({kNoOperation, kWindowScale, 3, *options.window_shift});
   }

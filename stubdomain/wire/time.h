@@ -33,8 +33,9 @@ constexpr Time TimeFromNs(uint64_t ns) {
              : Time(Duration(static_cast<int64_t>(ns)));
 }
 constexpr uint64_t ToNs(Time time) {
-  return time == kNever ? UINT64_MAX
-                        : static_cast<uint64_t>(time.time_since_epoch().count());
+  return time == kNever
+             ? UINT64_MAX
+             : static_cast<uint64_t>(time.time_since_epoch().count());
 }
 
 }  // namespace stubdomain

@@ -22,6 +22,7 @@
 #include "qemu/units.h"
 #include "hw/stubdomain/suspend-file.h"
 #include "stubdomain/suspend.h"
+#include "system/runstate.h"
 
 /*
  * RAM blocks from this size on are mapped from the file; smaller ones (ROMs,
@@ -98,6 +99,8 @@ struct SuspendFile {
     bool consumed;           /* the image that this VM came from was seen to */
     /* The image that this VM's state descends from; zeros: none. */
     uint8_t descends[SD_SUSPEND_ID_SIZE];
+    Notifier shutdown;
+    ShutdownCause shutdown_cause;
     QLIST_ENTRY(SuspendFile) next;
 };
 
@@ -211,6 +214,7 @@ uint64_t suspend_block_to_write(const SuspendImage *image,
                                 const SuspendBlock *block);
 /* Opens what suspend_pagemap_read() needs, before QEMU drops privileges. */
 void suspend_pagemap_init(void);
+bool suspend_pagemap_check(Error **errp);
 /*
  * Map [@offset, @offset + @length) of @block from @image, or drop the private
  * copies where it is mapped already. Caller holds @image->lock; no BQL needed.

@@ -38,9 +38,9 @@ SuspendFile *suspend_file_new(const char *dir, const char *name);
 
 /*
  * Let go of the file, at unplug or as QEMU exits; cancels a write that has
- * begun. The file is removed, unless the VM is suspended in it: then it stays,
- * for a new QEMU to restore. Guest RAM that is mapped from it stays as it is:
- * the inode lives as long as the mapping.
+ * begun. The file is removed, unless the VM is suspended in it and QEMU was
+ * told to quit: then it stays, for a new QEMU to restore. Guest RAM that is
+ * mapped from it stays as it is: the inode lives as long as the mapping.
  */
 void suspend_file_free(SuspendFile *file);
 

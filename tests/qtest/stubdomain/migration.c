@@ -24,7 +24,7 @@ enum {
     AT_REQUEST_LENGTH = 0,
     AT_ENDED_COUNT = 28,
     AT_FIRST_OUTCOME = 36,
-    AT_CORE_LENGTH = 32 + 64 * 16 + 8,
+    AT_CORE_LENGTH = 32 + 1024 * 16 + 8,
     AT_CORE = AT_CORE_LENGTH + 4,
 };
 
@@ -242,7 +242,7 @@ static void test_damaged_numbers(void)
         unsigned at;
         uint32_t value;
     } damages[] = {
-        { AT_ENDED_COUNT, 65 },
+        { AT_ENDED_COUNT, 1025 },
         { AT_ENDED_COUNT, UINT32_MAX },
         { AT_FIRST_OUTCOME, 5 },
         { AT_FIRST_OUTCOME, UINT32_MAX },

@@ -110,6 +110,13 @@ void rig_start_net(Rig *rig, const char *device_args, const char *more_args)
 
 void rig_quit(Rig *rig)
 {
+    qtest_qmp_send(rig->qts, "{'execute': 'quit'}");
+    qtest_wait_qemu(rig->qts);
+    rig_terminate(rig);
+}
+
+void rig_terminate(Rig *rig)
+{
     g_clear_pointer(&rig->pci, g_free);
     g_clear_pointer(&rig->bus, qpci_free_pc);
     g_clear_pointer(&rig->qts, qtest_quit);
@@ -117,7 +124,7 @@ void rig_quit(Rig *rig)
 
 void rig_stop(Rig *rig)
 {
-    rig_quit(rig);
+    rig_terminate(rig);
     if (rig->guest_fd >= 0) {
         close(rig->guest_fd);
         close(rig->peer_fd);

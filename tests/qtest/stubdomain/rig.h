@@ -41,8 +41,9 @@ void rig_start(Rig *rig, const char *args);
 void rig_start_net(Rig *rig, const char *device_args, const char *more_args);
 /* After a reset. */
 void rig_map(Rig *rig);
-/* Ends QEMU, and leaves what it leaves in @dir. */
+/* End QEMU with QMP's "quit", or a signal. What it leaves in @dir stays. */
 void rig_quit(Rig *rig);
+void rig_terminate(Rig *rig);
 void rig_stop(Rig *rig);
 /* A directory for a rig to be; rig_stop() removes it. */
 char *rig_make_dir(void);

@@ -58,6 +58,8 @@ static void test_refused(void)
         { "q35 -device stubdomain-pci,unmatched=panic", "unmatched" },
         { "q35 -device stubdomain-pci,suspend-delay=-1", "suspend-delay" },
         { "q35 -device stubdomain-pci,max-stubs=many", "max-stubs" },
+        { "q35 -device stubdomain-pci,max-stubs=1025",
+          "max-stubs is 1025; it must be at most 1024" },
         { "q35 -device stubdomain-pci,flow-buffer=1x", "flow-buffer" },
         { "q35 " RIG_DEVICE HUB(0)
           " -object filter-stubdomain,id=f,netdev=net0,device=other",
