@@ -82,12 +82,12 @@ static const char *unmappable_reason(RAMBlock *rb)
     if (memory_region_has_ram_discard_manager(rb->mr)) {
         return "is managed by a device such as virtio-mem";
     }
-    if (rb->fd >= 0) {
-        return "is a file or memfd (only plain anonymous memory can be "
-               "given back)";
-    }
     if (qemu_ram_is_shared(rb)) {
-        return "is shared with other processes";
+        return "is shared with other processes (only plain anonymous memory "
+               "can be given back)";
+    }
+    if (rb->fd >= 0) {
+        return "is a file (only plain anonymous memory can be given back)";
     }
     if (rb->flags & (RAM_PREALLOC | RAM_READONLY)) {
         return "was not allocated as guest RAM";
