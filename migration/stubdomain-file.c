@@ -251,7 +251,13 @@ bool suspend_file_prepare(SuspendFile *file, Error **errp)
         set_layout(file->image, layout, blocks, count);
         file->stale = false;
     }
-    return check_space(file, errp);
+    if (!check_space(file, errp)) {
+        if (!suspend_mappings_used(file->image)) {
+            drop_image(file, false);
+        }
+        return false;
+    }
+    return true;
 }
 
 void suspend_file_mark_live(SuspendFile *file)

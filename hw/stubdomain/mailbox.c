@@ -88,7 +88,9 @@ static bool lay_stub(StubdomainPCI *dev, const StubdomainWait *wait,
     refusal = sd_wait_for(dev->core, &converted, stubdomain_now(),
                           &response->stub);
     if (refusal != SD_OK) {
-        error_setg(errp, "flow: %s", sd_refusal_text(refusal));
+        error_setg(errp, "%s%s",
+                   refusal == SD_REFUSED_TOO_MANY_STUBS ? "" : "flow: ",
+                   sd_refusal_text(refusal));
         return false;
     }
     response->has_stub = true;

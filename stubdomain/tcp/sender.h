@@ -36,10 +36,11 @@ class Sender {
 
   // What is not acknowledged counts as not sent; no timer runs.
   void Restart();
-  // The same, but OnTimer() is due at once: for a sender that was just loaded.
+  // The same, with the timer running: for a sender that was just loaded, of
+  // which something may be under way.
   void Resume(Time now) {
     Restart();
-    deadline_ = now;
+    deadline_ = now + timeout_.value();
   }
   // `ack` lies within (acked(), highest()], or further if the receiver got it
   // another way.

@@ -90,7 +90,7 @@ TEST(FlowSerial, AReplayGoesOnByItself) {
   t.Sent();
   t.SaveAndLoad();
   EXPECT_EQ(t.flow->phase(), Phase::kReplaying);
-  t.Pass(seconds(0));
+  t.Pass(RetransmissionTimeout::kInitial);
   EXPECT_EQ(t.Sent(), "guest: . 0:1000 ack 0 win 10000");
 }
 

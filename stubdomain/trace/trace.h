@@ -20,7 +20,7 @@ namespace stubdomain {
 using Lines = std::vector<std::string>;
 
 // Plays the glue: hands events in, dispatches after each of them as QEMU's
-// bottom half would, and notes every effect as a line:
+// bottom half and timer would, and notes every effect as a line:
 //
 //   waiting 1                 ended 1 replied 5       suspend
 //   restore reply             cancelled reply         unmatched TCP data from
