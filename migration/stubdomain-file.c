@@ -160,8 +160,11 @@ static bool check_space(const SuspendFile *file, Error **errp)
         return false;
     }
     available = (uint64_t)fs.f_bavail * fs.f_frsize;
-    if (available < space_bound(file->image) &&
-        available < (needed = space_needed(file->image))) {
+    if (available >= space_bound(file->image)) {
+        return true;
+    }
+    needed = space_needed(file->image);
+    if (available < needed) {
         g_autofree char *needed_text = size_to_str(needed);
         g_autofree char *available_text = size_to_str(available);
 
@@ -281,6 +284,6 @@ void suspend_file_mark_live(SuspendFile *file)
         }
     } else if (!file->consumed) {
         file->consumed = true;
-        suspend_image_consume(file);
+        suspend_file_consume(file);
     }
 }

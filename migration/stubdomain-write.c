@@ -211,10 +211,11 @@ bool suspend_file_write(SuspendFile *file, SuspendFileDone *done, void *opaque,
         error_setg(errp, "the VM is running");
         return false;
     }
+    /* Nobody must start what is about to be overwritten. */
+    suspend_file_mark_live(file);
     if (!suspend_file_prepare(file, errp)) {
         return false;
     }
-    suspend_file_mark_live(file);
 
     job = g_new0(SuspendJob, 1);
     job->file = file;

@@ -21,7 +21,7 @@
 
 /* Open waits that "status" shows at most, so that the response fits. */
 #define STATUS_STUBS_MAX 64
-/* Ended waits in one response to "results"; INT_ENDED says that more are left. */
+/* Ended waits in one response; INT_ENDED says that more are left. */
 #define RESULTS_MAX 256
 
 static StubdomainGuestRequest *parse_request(const char *text, Error **errp)

@@ -119,8 +119,7 @@ bool Receiver::Load(Reader& reader, Seq bound) {
   edge_ = reader.GetSeq();
   acknowledged_ = reader.GetSeq();
   timestamp_ = reader.U32();
-  if (edge_ < bytes_.last() || edge_ > bound || acknowledged_ > next() ||
-      acknowledged_ < bytes_.begin()) {
+  if (edge_ < bytes_.last() || edge_ > bound || acknowledged_ > next()) {
     return reader.Fail();
   }
   // The bytes are there whether they fit into the budget or not; the window in

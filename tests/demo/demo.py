@@ -2,9 +2,9 @@
 """The main job, live: a Linux guest that waits for a slow HTTP reply is
 suspended, its memory goes back to the host, and the reply wakes it.
 
-    make demo
+    tests/demo/demo.py [DIRECTORY]
 
-The figures go to build/demo/result.json. All of them are measured from the
+The figures go to result.json in the directory [build/demo], beside logs. All of them are measured from the
 outside: /proc/PID/smaps, mincore(), time stamps of QEMU's events, and the
 server's own clock.
 
@@ -29,9 +29,8 @@ sys.path.append(str(TESTS / "functional"))
 from memory import page_cache_bytes, ram_blocks, resident_bytes  # noqa: E402
 from peer import Peer, noise  # noqa: E402
 from screen import GREEN, INDENT, RED, Screen, amount  # noqa: E402
-from vm import BUILD, HOST_OF_GUEST, TIMEOUT, Vm  # noqa: E402
+from vm import ACCELERATOR, BUILD, HOST_OF_GUEST, TIMEOUT, Vm  # noqa: E402
 
-LOGS = BUILD / "demo"
 GUEST_MIB = 512
 WORK_MIB = 160          # what the guest has in memory and must find again
 SERVER_TIME = 5         # seconds that the server takes to reply
@@ -64,12 +63,13 @@ class Story:
         self.screen, self.vm, self.peer = screen, vm, peer
         self.result = {}
         self.blocks = None
+        self.doing = None  # for a person, should it fail
 
     # -- measuring --
 
     def memory(self):
         """Host memory that the guest's memory takes up: resident, and page
-        cache of the suspend file (what is both is counted twice)."""
+        cache of the suspend file."""
         used = resident_bytes(self.vm.get_pid(), self.blocks)
         info = self.vm.info()
         if os.path.exists(info["file"]):
@@ -86,17 +86,14 @@ class Story:
         return int(re.search(r"^Pss: +(\d+) kB", rollup.read_text(),
                              re.M)[1]) * 1024
 
-    def event(self, name, meanwhile=None):
-        """(data, time) of the next event of this name. `meanwhile` is called
-        a few times a second until it comes."""
-        deadline = time.monotonic() + TIMEOUT
-        while time.monotonic() < deadline:
+    def event(self, name):
+        """(data, time) of the next event of this name."""
+        while True:
             try:
-                event = self.vm.get_qmp_event(wait=0.1)
+                event = self.vm.get_qmp_event(wait=TIMEOUT)
             except asyncio.TimeoutError:
-                if meanwhile:
-                    meanwhile()
-                continue
+                raise DemoError(
+                    f"no event {name} within {TIMEOUT} s") from None
             data, stamp = event.get("data", {}), event["timestamp"]
             require(event["event"] != "STUBDOMAIN_ERROR",
                     f"QEMU reports: {data.get('message')}")
@@ -104,13 +101,13 @@ class Story:
                     f"the suspend was cancelled: {data.get('reason')}")
             if event["event"] == name:
                 return data, stamp["seconds"] + stamp["microseconds"] / 1e6
-        raise DemoError(f"no event {name} within {TIMEOUT} s")
 
     # -- the steps --
 
     def boot(self):
         screen, vm = self.screen, self.vm
-        screen.step("starting", f"a guest with {GUEST_MIB} MiB")
+        screen.step("starting", f"a guest with {GUEST_MIB} MiB, accel "
+                    f"{ACCELERATOR.split(',')[0]}")
         vm.boot()
         self.blocks = ram_blocks(vm)
         self.result["guest_ram_bytes"] = sum(
@@ -234,48 +231,60 @@ class Story:
                          f"{WORK_MIB} MiB, sha256 {self.work[:12]}... as "
                          "before", colour=GREEN)
 
-    def tell(self):
-        self.boot()
-        self.fill_memory()
+    def measure_before(self):
         self.result["resident_before_bytes"] = self.memory()
-        self.send_request()
-        self.fall_asleep()
-        self.result["resident_suspended_bytes"] = self.memory()
+
+    def measure_suspended(self):
+        used = self.memory()
+        require(used * 100 <= self.result["resident_before_bytes"],
+                "the guest's memory was not given back")
+        self.result["resident_suspended_bytes"] = used
         self.result["qemu_pss_suspended_bytes"] = self.pss()
-        self.sleep()
-        self.receive_reply()
-        self.wake()
-        self.check_program()
-        self.check_work()
+
+    def tell(self):
+        for step, what in (
+                (self.boot, "booting the guest"),
+                (self.fill_memory, "filling the guest's memory"),
+                (self.measure_before, "measuring the guest's memory"),
+                (self.send_request, "waiting for the program's request"),
+                (self.fall_asleep, "waiting for the suspend"),
+                (self.measure_suspended, "measuring the suspended guest"),
+                (self.sleep, "the guest slept"),
+                (self.receive_reply, "the reply came in"),
+                (self.wake, "waiting for the wake"),
+                (self.check_program, "looking what the program has read"),
+                (self.check_work, "looking whether memory is intact")):
+            self.doing = what
+            step()
 
 
-def summary(screen, result):
+def summarize(screen, result):
     before = result["resident_before_bytes"]
     suspended = result["resident_suspended_bytes"]
     screen.line()
     screen.line(
         f"While it waited, the guest took {amount(suspended)} of host memory "
         f"instead of {amount(before)}")
+    share = 100 * suspended / before
     screen.line(
-        f"({100 * suspended / before:.2f} %, the page cache of its file "
-        "included). Suspending it took "
-        f"{result['suspend_ms']:.0f} ms.")
+        f"({f'{share:.2f}' if share >= 0.01 else 'less than 0.01'} %, the page "
+        f"cache of its file included). It took {result['suspend_ms']:.0f} ms "
+        "to suspend it.")
     screen.line(
         f"The reply's last byte woke it within {result['wake_ms']:.2f} ms; "
         f"{result['delivery_ms']:.0f} ms after that byte its")
     screen.line(
         f"program had read all {amount(result['reply_bytes'])}. Nothing was "
-        "lost, and neither side noticed.")
-    screen.line()
-    screen.line(f"All figures: {LOGS.relative_to(BUILD.parent)}/result.json")
+        "lost, and the server noticed nothing.")
 
 
 def main():
-    shutil.rmtree(LOGS, ignore_errors=True)
-    LOGS.mkdir(parents=True)
+    logs = pathlib.Path(sys.argv[1] if sys.argv[1:] else BUILD / "demo")
+    shutil.rmtree(logs, ignore_errors=True)
+    logs.mkdir(parents=True)
     screen = Screen(sys.stdout)
     peer = Peer()
-    vm = Vm(LOGS, memory=("-m", str(GUEST_MIB)))
+    vm = Vm(logs, memory=("-m", str(GUEST_MIB)))
     story = Story(screen, vm, peer)
     try:
         story.tell()
@@ -283,14 +292,18 @@ def main():
         screen.line("demo: stopped")
         return 130
     except Exception as error:  # whatever it is, the demo failed
-        screen.line(f"demo: failed: {error or type(error).__name__}", RED)
-        screen.line(f"demo: logs of the guest and of QEMU are in {LOGS}")
+        reason = str(error) or type(error).__name__
+        screen.line(f"demo: failed while {story.doing}: {reason}", RED)
+        screen.line(f"demo: logs of the guest and of QEMU are in {logs}")
         return 1
     finally:
         vm.close()
         peer.close()
-    (LOGS / "result.json").write_text(json.dumps(story.result, indent=2) + "\n")
-    summary(screen, story.result)
+    result = logs / "result.json"
+    result.write_text(json.dumps(story.result, indent=2) + "\n")
+    summarize(screen, story.result)
+    screen.line()
+    screen.line(f"All figures are in {os.path.relpath(result)}")
     return 0
 
 

@@ -11,7 +11,8 @@ import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PAGES = sorted(
-    path for path in (TOP / "docs").rglob("*.rst") if path.parent.name != "man")
+    path for folder in ("docs", "contrib")
+    for path in (TOP / folder).rglob("*.rst") if path.parent.name != "man")
 
 REFERENCE = re.compile(r"(?<![*\w])\*([\w-]+[/:.][\w-]+)\*(?![*\w])")
 

@@ -45,7 +45,7 @@ def test_wake_from_the_host_while_suspending(vm, peer, wake):
     assert cancelled["reason"] == "host"
     assert vm.run_state() == "running"
     assert vm.info()["state"] == "running"
-    assert vm.sha256_of() == written
+    assert vm.sum_of() == written
     assert "SUSPENDED" not in vm.event_names()
 
 

@@ -72,9 +72,11 @@ class Vm(QEMUMachine):
     # -- life --
 
     def boot(self):
-        """Start it and wait until Linux is up."""
+        """Start it and wait until Linux, and the agent, is up."""
         self.launch()
         self.connect_shell()
+        if "sd.agent=off" not in " ".join(self.args):
+            self.wait_agent()
         return self
 
     def launch_incoming(self, path, mapped_ram=True):
@@ -116,13 +118,28 @@ class Vm(QEMUMachine):
         shutil.rmtree(self.suspend_dir, ignore_errors=True)
 
     def write_data(self, mebibytes, path="/tmp/data"):
-        """Random bytes in the guest's memory, as a file of its tmpfs. Returns
-        their SHA-256."""
-        self.shell.check(f"head -c {mebibytes << 20} /dev/urandom >{path}")
-        return self.sha256_of(path)
+        """Fill memory of the guest with a file of its tmpfs; returns what
+        sum_of() says of it."""
+        # Made of one piece, since random bytes are slow to get. Its length
+        # lets no two pages of the file be equal.
+        self.shell.check(
+            f"head -c 1048579 /dev/urandom >{path}.piece; "
+            f"for i in $(seq {mebibytes}); do cat {path}.piece; done >{path}")
+        return self.sum_of(path)
 
-    def sha256_of(self, path="/tmp/data"):
-        return self.shell.check(f"sha256sum {path}").split()[0]
+    def sum_of(self, path="/tmp/data"):
+        return self.shell.check(f"md5sum {path}").split()[0]
+
+    def clock(self):
+        """The guest's wall clock."""
+        return float(self.shell.check("bash -c 'echo $EPOCHREALTIME'"))
+
+    def wait_agent(self, present=True):
+        """Until the agent in the guest has said hello, or bye."""
+        deadline = time.monotonic() + TIMEOUT
+        while self.info()["agent"] != present:
+            assert time.monotonic() < deadline, "the agent is not there"
+            time.sleep(0.05)
 
     def sections(self):
         """(title, text) for the report of a failed test."""

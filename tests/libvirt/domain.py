@@ -42,6 +42,7 @@ class Domain:
     def __init__(self, libvirt, network="bridge"):
         self.libvirt = libvirt
         self.name = "stubdomain-guest"
+        self.network = network
         self.host = HOST if network == "bridge" else HOST_OF_SLIRP
         self.address = HOST if network == "bridge" else "127.0.0.1"
         self._images = libvirt.directory / "lib" / "libvirt" / "images"

@@ -131,12 +131,22 @@ struct SuspendJob {
 typedef QLIST_HEAD(, SuspendFile) SuspendFileList;
 extern SuspendFileList suspend_files;
 
-/* -- stubdomain-image.c: opening and marking; stubdomain-io.c: writing -- */
+/* -- stubdomain-open.c -- */
 
 /*
- * Open or create, lock and check the file of @file. It is empty afterwards,
- * but for a header and the mark "live".
+ * Open or create the file of @file, and lock it. Returns -1 with @errp set if
+ * that is not possible, or what the file holds must not be overwritten.
  */
+int suspend_file_open(const SuspendFile *file, struct stat *st, Error **errp);
+/*
+ * If the file of @file is the suspended image that this VM came from, mark it
+ * as live and remove it: the VM is about to run on.
+ */
+void suspend_file_consume(SuspendFile *file);
+
+/* -- stubdomain-image.c: header and mark; stubdomain-io.c: writing -- */
+
+/* Open the file of @file, and empty it but for a header and the mark "live". */
 SuspendImage *suspend_image_open(SuspendFile *file, Error **errp);
 SuspendImage *suspend_image_ref(SuspendImage *image);
 void suspend_image_unref(SuspendImage *image);
@@ -165,12 +175,6 @@ void suspend_image_set_first_page(SuspendImage *image, const void *data,
                                   size_t length);
 bool suspend_image_set_mark(SuspendImage *image, enum sd_suspend_mark mark,
                             Error **errp);
-/*
- * If the file of @file is the suspended image that this VM came from, mark it
- * as live and remove it: the VM is about to run on.
- */
-void suspend_image_consume(SuspendFile *file);
-
 /* -- stubdomain-ram.c -- */
 
 /* Whether this VM, as it is now, can be suspended. */

@@ -25,9 +25,9 @@ typedef struct SuspendFile SuspendFile;
 typedef void SuspendFileDone(void *opaque, Error *error);
 
 typedef struct SuspendFileFigures {
-    uint64_t guest_ram;      /* bytes of RAM that a suspend gives back; 0: none */
-    uint64_t resident;       /* of those: resident, plus page cache of the file */
-    uint64_t bytes_written;  /* as suspend_file_bytes_written() */
+    uint64_t guest_ram;     /* bytes of RAM that a suspend gives back */
+    uint64_t resident;      /* of those: resident, plus the file's page cache */
+    uint64_t bytes_written; /* as suspend_file_bytes_written() */
 } SuspendFileFigures;
 
 /*
