@@ -211,8 +211,10 @@ bool suspend_file_write(SuspendFile *file, SuspendFileDone *done, void *opaque,
         error_setg(errp, "the VM is running");
         return false;
     }
-    /* Nobody must start what is about to be overwritten. */
-    suspend_file_mark_live(file);
+    if (!file->job) {
+        /* Nobody must start what is about to be overwritten. */
+        suspend_file_mark_live(file);
+    }
     if (!suspend_file_prepare(file, errp)) {
         return false;
     }

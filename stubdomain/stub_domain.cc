@@ -184,7 +184,6 @@ void StubDomain::Settle(const TcpFlow* only, Time now) {
 
 void StubDomain::SettleAll(Time now) {
   Settle(nullptr, now);
-  if (!cycle_.stopped()) return;
   flows_->table.ForEach([&](const TcpFlow& flow) {
     if (flow.full()) cycle_.RequestRestore(SD_REASON_BUFFER, now);
   });
@@ -265,10 +264,7 @@ Time StubDomain::NextDeadline() const {
 
 void StubDomain::OnTimer(Time now) {
   EndTimedOut(now);
-  if (flows_->table.Deadline() <= now) {
-    flows_->table.OnTimer(now, outbound_);
-    SettleAll(now);
-  }
+  flows_->table.OnTimer(now, outbound_);
   if (gate_opens_ <= now || (gate_opens_ != kNever && !agent_)) OpenGate(now);
 }
 

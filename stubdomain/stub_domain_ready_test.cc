@@ -24,6 +24,17 @@ class ReadyTest : public testing::Test {
     trace_.Take();
   }
 
+  // Suspends, and sends until no more is kept.
+  void FillBuffer() {
+    sd_config config = Trace::DefaultConfig();
+    config.flow_buffer = 20000;
+    config.ready_timeout_ms = 2 * SD_QUIET_MS;
+    sd_set_config(trace_.stub(), &config);
+    SuspendByWait();
+    for (int i = 0; i < 60; ++i) trace_.PeerSends(talk_, 1400);
+    trace_.Take();
+  }
+
   Trace trace_;
   Talk talk_;
 };
@@ -96,6 +107,7 @@ TEST_F(ReadyTest, ASuspendBeforeTheAgentIsReadyKeepsWhatIsKept) {
   trace_.Pass(SD_QUIET_MS);
   trace_.Stopped();
   trace_.Suspended();
+  EXPECT_EQ(sd_next_deadline(trace_.stub()), SD_NEVER);
   trace_.Take();
   trace_.Pass(5000);
   EXPECT_EQ(trace_.Take(), Lines());
@@ -103,6 +115,25 @@ TEST_F(ReadyTest, ASuspendBeforeTheAgentIsReadyKeepsWhatIsKept) {
   trace_.Running();
   trace_.Ready();
   EXPECT_EQ(trace_.Take(), Lines({"restore host", "guest: data 0+5 (40000)"}));
+}
+
+TEST_F(ReadyTest, AFullBufferDoesNotEndAWaitBeforeTheAgentIsReady) {
+  FillBuffer();
+  trace_.Running();
+  sd_wait wait = Trace::WaitOn(talk_);
+  wait.bytes = 1 << 20;
+  trace_.Wait(wait);
+  EXPECT_EQ(trace_.TakeNotices(), Lines({"waiting 2"}));
+}
+
+TEST_F(ReadyTest, AFullBufferDoesNotLetTheVmSleepAgain) {
+  FillBuffer();
+  trace_.Running();
+  trace_.Suspend();
+  trace_.Pass(SD_QUIET_MS);
+  EXPECT_EQ(trace_.TakeNotices(), Lines({"suspend"}));
+  trace_.Stopped();
+  EXPECT_EQ(trace_.TakeNotices(), Lines({"restore buffer"}));
 }
 
 }  // namespace

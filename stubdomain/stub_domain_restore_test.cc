@@ -227,6 +227,15 @@ TEST_F(RestoreTest, TheHostLaysAStubWhileTheVmIsSuspended) {
             Lines({"ended 2 replied 5", "restore reply"}));
 }
 
+TEST_F(RestoreTest, AStubThatIsLaidWhileSuspendedProposesNothingAfterwards) {
+  SuspendWith(Trace::WaitOn(talk_));
+  trace_.Wait(Trace::WaitOn(other_));
+  trace_.Restore();
+  trace_.Running();
+  trace_.Pass(5000);
+  EXPECT_EQ(trace_.TakeNotices(), Lines({"waiting 2", "restore host"}));
+}
+
 TEST_F(RestoreTest, AStubForWhatIsKeptAlreadyRestores) {
   sd_config config = Trace::DefaultConfig();
   config.unmatched = SD_UNMATCHED_IGNORE;

@@ -182,7 +182,21 @@ TEST(HandOverTest, SuspendingLoadsAsSuspended) {
   EXPECT_EQ(trace.info().state, SD_SUSPENDING);
   trace.HandOver();
   EXPECT_EQ(trace.info().state, SD_SUSPENDED);
+  trace.Take();
   EXPECT_EQ(trace.PeerSends(talk, 5), SD_TAKEN);
+  EXPECT_EQ(trace.Take(), Lines({"ended 1 replied 5", "restore reply",
+                                 "peer: ack 5 (40000)"}));
+}
+
+TEST(HandOverTest, WhatIsDueIsPendingAfterwards) {
+  Trace trace;
+  trace.set_dispatches(false);
+  trace.Suspend();
+  EXPECT_TRUE(sd_pending(trace.stub()));
+  trace.HandOver();
+  EXPECT_TRUE(sd_pending(trace.stub()));
+  trace.Dispatch();
+  EXPECT_EQ(trace.Take(), Lines({"suspend"}));
 }
 
 // -- corruption --
@@ -234,6 +248,31 @@ TEST(StateTest, WhatIsLoadedIsSavedAsItWas) {
   EXPECT_EQ(trace.info().stubs, 1u);
   EXPECT_EQ(trace.info().kept, 40u);
   EXPECT_TRUE(trace.info().agent);
+}
+
+TEST(StateTest, AWaitWithoutItsConnectionEnds) {
+  std::vector<uint8_t> state = RichState();
+  // The first address in it is that of the wait's connection; its port follows.
+  const Address address = Ip("10.0.2.15");
+  const auto at = std::ranges::search(state, address.bytes()).begin();
+  at[4] ^= 0x08;
+  Trace trace;
+  ASSERT_EQ(Load(trace, Sealed(state)), SD_OK);
+  trace.Dispatch();
+  EXPECT_EQ(
+      trace.TakeNotices(),
+      Lines({"ended 2 replied 20", "ended 1 reset 0", "restore unmatched"}));
+}
+
+TEST(StateTest, ContentThatDoesNotFillItsPartIsRefused) {
+  Trace trace;
+  std::vector<uint8_t> state = trace.Save();
+  // The last part: number, length, the number of flows; then the checksum.
+  uint8_t& length = *(state.end() - 4 - 4 - 8);
+  ASSERT_EQ(length, 4);
+  ++length;
+  state.push_back(0);
+  EXPECT_EQ(Load(trace, Sealed(state)), SD_REFUSED_BAD_STATE);
 }
 
 TEST(StateTest, AnEmptyOneIsSavedToo) {

@@ -86,6 +86,18 @@ TEST_F(SuspendTest, OtherConnectionsMayBeUnquietForAWhile) {
   EXPECT_EQ(trace_.Take(), Lines({"suspend"}));
 }
 
+TEST_F(SuspendTest, ConnectionsThatCannotBeAdoptedAreNotWaitedFor) {
+  Talk untracked(40001);
+  trace_.Know(&untracked);
+  trace_.Send(untracked, Side::kGuest, untracked.Data(Side::kGuest, 10));
+  Talk closed(40002);
+  trace_.Connect(&closed);
+  trace_.Send(closed, Side::kGuest, closed.Data(Side::kGuest, 10));
+  trace_.Send(closed, Side::kPeer, closed.Rst(Side::kPeer));
+  trace_.Suspend();
+  EXPECT_EQ(trace_.Take(), Lines({"suspend"}));
+}
+
 TEST_F(SuspendTest, OtherConnectionsThatGetQuietEndTheDelay) {
   Talk other(40001);
   trace_.Connect(&other);

@@ -171,6 +171,37 @@ TEST_F(UnmatchedTest, HeldFramesGoBeforeWhatWasKept) {
   EXPECT_EQ(trace_.Take(), Lines({"guest: data 0+5 (40001)"}));
 }
 
+TEST_F(UnmatchedTest, ARefusalOfTheGuestsConnectionAttemptIsHeldAndRestores) {
+  Talk attempt(40002);
+  trace_.Know(&attempt);
+  trace_.Send(attempt, Side::kGuest, attempt.Syn(Side::kGuest));
+  trace_.Suspend();
+  trace_.Pass(SD_QUIET_MS);
+  trace_.Stopped();
+  trace_.Suspended();
+  trace_.Take();
+  trace_.Send(attempt, Side::kPeer, attempt.Rst(Side::kPeer));
+  EXPECT_EQ(trace_.Take(),
+            Lines({"unmatched TCP reset from 192.0.2.1:80 to 10.0.2.15:40002",
+                   "restore unmatched"}));
+  trace_.Running();
+  EXPECT_EQ(trace_.Take(), Lines({"guest: reset (40002)"}));
+}
+
+TEST_F(UnmatchedTest, AGuestThatWasResetIsAnother) {
+  Suspend(SD_UNMATCHED_RESTORE);
+  StrangerConnects();
+  trace_.Reset();
+  trace_.Take();
+  trace_.Running();
+  EXPECT_EQ(trace_.Take(), Lines());
+  trace_.Suspend();
+  trace_.Stopped();
+  trace_.Suspended();
+  trace_.Send(0, Side::kPeer, ArpFor(Ip("10.0.2.15")));
+  EXPECT_EQ(trace_.Take(), Lines({"suspend"}));
+}
+
 TEST_F(UnmatchedTest, HeldFramesAreBounded) {
   Suspend(SD_UNMATCHED_RESTORE);
   for (size_t i = 0; i < kMaxHeldFrames + 10; ++i) {

@@ -85,9 +85,13 @@ TEST_F(WaitTest, OnlyTheLow32BitsOfTheCountMatter) {
   EXPECT_EQ(trace_.Take(), Lines({"ended 1 replied 5"}));
 
   trace_.GuestAcks(talk_);
+  wait.received = (uint64_t{7} << 32) + 6;  // one more than it can have
+  wait.suspend = false;
+  EXPECT_EQ(trace_.Wait(wait), SD_OK);
+  EXPECT_EQ(trace_.Take(), Lines({"waiting 2"}));
   wait.received = (uint64_t{7} << 32) + 3;  // of five
   EXPECT_EQ(trace_.Wait(wait), SD_OK);
-  EXPECT_EQ(trace_.Take(), Lines({"waiting 2", "ended 2 replied 2"}));
+  EXPECT_EQ(trace_.Take(), Lines({"waiting 3", "ended 3 replied 2"}));
 }
 
 TEST_F(WaitTest, EndsAtTheLastByteThatIsWanted) {

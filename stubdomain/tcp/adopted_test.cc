@@ -95,6 +95,7 @@ TEST(Adopted, AGapIsReportedAtOnce) {
   t.Peer({.seq = 15, .ack = 7, .data = "."});
   EXPECT_EQ(t.Sent(), "peer: . 7:7 ack 0 win 65535 sack 10-16 20-24");
   t.Peer({.seq = 0, .ack = 7, .data = "0123456789"});
+  EXPECT_FALSE(t.flow->needs_flush());
   EXPECT_EQ(t.Sent(), "peer: . 7:7 ack 16 win 65519 sack 20-24");
   EXPECT_EQ(t.flow->peer_bytes(), 16u);
 }
@@ -266,6 +267,16 @@ TEST(Adopted, AFinBehindAGapWaits) {
   EXPECT_EQ(t.flow->peer_bytes(), 3u);
 }
 
+TEST(Adopted, AFinBeforeWhatHasComeIsNone) {
+  Adopted t({.guest_window = kWide});
+  t.Peer({.seq = 10, .ack = 7, .data = "later"});
+  t.Peer({.seq = 3, .ack = 7, .flags = "F."});
+  t.Peer({.seq = 0, .ack = 7, .data = "0123456789"});
+  t.Sent();
+  EXPECT_FALSE(t.flow->peer_closed());
+  EXPECT_EQ(t.flow->peer_bytes(), 15u);
+}
+
 TEST(Adopted, NothingComesBehindAFin) {
   Adopted t({.guest_window = kWide});
   t.Peer({.ack = 7, .flags = "FP.", .data = "bye"});
@@ -364,6 +375,17 @@ TEST(Adopted, ALateAcknowledgementIsNoted) {
   t.Release();
   EXPECT_EQ(t.Sent(), "guest: . 0:0 ack 7 win 10000");
   EXPECT_EQ(t.flow->phase(), Phase::kFollowing);
+}
+
+TEST(Adopted, AProbeBeyondThePeersWindowDoesNotCount) {
+  FlowTrace t({.guest_window = kWide});
+  t.Handshake();
+  t.Guest({.data = std::string(10000, 'x'), .window = kWide});
+  t.Peer({.ack = 10000, .window = 0});
+  t.Guest({.seq = 10000, .data = "?", .window = kWide});
+  EXPECT_EQ(t.Adopt(), AdoptRefusal::kNone);
+  t.Peer({.ack = 10000, .data = "hello", .window = 0});
+  EXPECT_EQ(t.Sent(), "peer: . 10000:10000 ack 5 win 65530");
 }
 
 TEST(Adopted, FramesOfTheGuestThatWereUnderWayGoOut) {

@@ -56,7 +56,8 @@ class Adoption {
   // The guest runs, or is ready.
   void Resume(Guest guest, Time now, Output& output);
 
-  // Segments that come; all are taken. A SYN of the guest never gets here.
+  // Segments that come; all are taken. A guest that begins the connection anew
+  // has forgotten this one: that is for the caller to see.
   void OnPeer(const Packet& packet, const TcpSegment& segment, Time now,
               Output& output);
   void OnGuest(const Packet& packet, const TcpSegment& segment, Time now,

@@ -70,10 +70,7 @@ void Adoption::Forward(const Packet& packet, Output& output) {
   rewrite.window = fields.window;
   rewrite.timestamp_echo = receiver_.timestamp();
   output.Emit(connection_->port, Side::kPeer, RewriteTcp(packet, rewrite));
-  // What came early is told by an acknowledgement with SACK blocks only.
-  if (packet.tcp()->has(kAck) && receiver_.bytes().early() == 0) {
-    receiver_.Acknowledged();
-  }
+  if (packet.tcp()->has(kAck)) receiver_.Acknowledged();
 }
 
 // -- to the guest, in the peer's name --

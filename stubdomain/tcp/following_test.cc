@@ -211,6 +211,29 @@ TEST(Following, BytesAreCountedOnWhenNumbersWrap) {
   EXPECT_TRUE(t.flow->quiet());
 }
 
+// What the three segments of a handshake with these options lead to.
+bool Tracked(const TcpOptions& of_guest, const TcpOptions& of_peer) {
+  Connection connection;
+  connection.Observe(Side::kGuest, {}, {.flags = kSyn, .options = of_guest});
+  connection.Observe(Side::kPeer, {},
+                     {.ack = Seq(1), .flags = kSyn | kAck, .options = of_peer});
+  connection.Observe(Side::kGuest, {},
+                     {.seq = Seq(1), .ack = Seq(1), .flags = kAck});
+  EXPECT_TRUE(connection.established());
+  return connection.tracked();
+}
+
+TEST(Connection, IsNotTrackedIfTheBytesMeanMoreThanTheySay) {
+  const TcpOptions plain;
+  const TcpOptions multipath{.multipath = true};
+  const TcpOptions authenticated{.authenticated = true};
+  EXPECT_TRUE(Tracked(plain, plain));
+  EXPECT_TRUE(Tracked(multipath, plain));
+  EXPECT_FALSE(Tracked(multipath, multipath));
+  EXPECT_FALSE(Tracked(authenticated, plain));
+  EXPECT_FALSE(Tracked(plain, authenticated));
+}
+
 TEST(Stream, PositionsGoOnBeyondFourGigabytes) {
   Stream stream;
   stream.isn = Seq(0xfffffff0);

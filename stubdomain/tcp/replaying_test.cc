@@ -94,6 +94,8 @@ TEST(Replaying, TheLastTimestampsOfBothSidesAreUsed) {
   EXPECT_EQ(t.Sent(), "peer: P. 7:11 ack 5 win 65530 ts 150/300 'more'");
   t.Peer({.seq = 5, .ack = 11, .ts = Timestamps{400, 150}});
   EXPECT_EQ(t.Sent(), "guest: . 0:0 ack 11 win 10000 ts 400/150");
+  // Not what the guest said last, but what the peer has echoed.
+  t.Guest({.seq = 11, .window = kWide, .ts = Timestamps{160, 400}});
   t.Replay();
   EXPECT_EQ(t.Sent(), "guest: P. 0:5 ack 11 win 10000 ts 400/150 'hello'");
 }

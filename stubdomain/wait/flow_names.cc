@@ -58,22 +58,22 @@ sd_flow_id ToC(const FlowId& id) { return {ToC(id.guest), ToC(id.peer)}; }
 FlowMatch FindFlow(FlowTable& flows, const sd_flow_id& id) {
   const Endpoint guest = FromC(id.guest);
   const Endpoint peer = FromC(id.peer);
-  FlowMatch match;
-  if (peer.address.family() == Family::kNone || peer.port == 0) return match;
-  bool ambiguous = false;
+  int found = 0;
+  TcpFlow* match = nullptr;
+  // One that cannot be waited for is not meant, if there is one that can.
+  sd_refusal refusal = SD_REFUSED_UNKNOWN_FLOW;
   flows.ForEach([&](TcpFlow& flow) {
     if (!(flow.id().peer == peer) || !Matches(guest, flow.id().guest)) return;
-    const sd_refusal refusal = RefusalFor(flow);
-    // One that cannot be waited for is not meant, if there is one that can.
-    if (refusal != SD_OK) {
-      if (match.flow == nullptr) match.refusal = refusal;
+    if (const sd_refusal reason = RefusalFor(flow); reason != SD_OK) {
+      refusal = reason;
       return;
     }
-    ambiguous = match.flow != nullptr;
-    match = {SD_OK, &flow};
+    ++found;
+    match = &flow;
   });
-  if (ambiguous) return {SD_REFUSED_AMBIGUOUS_FLOW, nullptr};
-  return match;
+  if (found == 0) return {refusal, nullptr};
+  if (found > 1) return {SD_REFUSED_AMBIGUOUS_FLOW, nullptr};
+  return {SD_OK, match};
 }
 
 }  // namespace stubdomain

@@ -15,8 +15,8 @@ namespace stubdomain {
 sd_flow_id ToC(const FlowId& id);
 
 struct FlowMatch {
-  sd_refusal refusal = SD_REFUSED_UNKNOWN_FLOW;
-  TcpFlow* flow = nullptr;  // not null if and only if nothing is refused
+  sd_refusal refusal;
+  TcpFlow* flow;  // not null if and only if nothing is refused
 };
 
 // The one connection that `id` names. Its peer is named in full, its guest's

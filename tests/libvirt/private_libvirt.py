@@ -32,9 +32,11 @@ class PrivateLibvirt:
     def __init__(self, directory):
         self.directory = pathlib.Path(directory)
         self._daemons = subprocess.Popen(
-            ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child",
-             "--mount-proc", "--propagation", "private",
-             HERE / "daemons.sh", BUILD, self.directory],
+            # None of it outlives the tests, however those end.
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount",
+             "--net", "--pid", "--fork", "--kill-child", "--mount-proc",
+             "--propagation", "private", HERE / "daemons.sh", BUILD,
+             self.directory],
             stdin=subprocess.DEVNULL)
         try:
             self._first = self._first_process()
