@@ -4,9 +4,9 @@ suspended, its memory goes back to the host, and the reply wakes it.
 
     tests/demo/demo.py [DIRECTORY]
 
-The figures go to result.json in the directory [build/demo], beside logs. All of them are measured from the
-outside: /proc/PID/smaps, mincore(), time stamps of QEMU's events, and the
-server's own clock.
+The figures go to result.json in the directory [build/demo], beside logs. They
+are measured from the outside: /proc/PID/smaps, mincore(), time stamps of QEMU's
+events, and the server's own clock.
 
 Copyright (c) 2026 The Stubdomain authors
 SPDX-License-Identifier: GPL-2.0-or-later
@@ -39,8 +39,8 @@ REPLY = (b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
          % len(BODY)) + BODY
 PIECES = 4              # the reply comes in so many pieces,
 PIECE_TIME = 0.4        # with so many seconds between them
-# query-stubdomain and smaps are not read at the same moment.
-TOLERANCE = 4 << 20  # the guest may run meanwhile
+# Bytes; between smaps and query-stubdomain the guest may run on.
+TOLERANCE = 4 << 20
 
 
 class DemoError(Exception):
@@ -141,8 +141,9 @@ class Story:
     def fall_asleep(self):
         data, at = self.event("STUBDOMAIN_WAIT")
         flow = data["flow"]
-        self.screen.step("wait handed over", "socket {guest[host]}:{guest[port]}"
-                         " awaits its reply".format(**flow), at)
+        self.screen.step(
+            "wait handed over", "socket {guest[host]}:{guest[port]} awaits its "
+            "reply".format(**flow), at)
         _, at = self.event("STUBDOMAIN_SUSPENDING")
         self.screen.step("suspending", "vCPUs stop, memory is written", at)
         data, at = self.event("STUBDOMAIN_SUSPENDED")

@@ -4,6 +4,7 @@ Copyright (c) 2026 The Stubdomain authors
 SPDX-License-Identifier: GPL-2.0-or-later
 """
 
+import os
 import socket
 import subprocess
 import time
@@ -21,6 +22,7 @@ class Nginx:
         configuration = directory / "nginx.conf"
         configuration.write_text(f"""
             daemon off;
+            {"user root;" if os.geteuid() == 0 else ""}
             pid {directory}/nginx.pid;
             error_log {directory}/nginx-error.log;
             events {{ }}

@@ -15,7 +15,7 @@ import termios
 import threading
 import time
 
-TIMEOUT = 60  # for the guest's next step
+TIMEOUT = 120  # seconds for the guest's next step
 
 
 def noise(size, seed=1):
@@ -59,6 +59,10 @@ class Connection:
         """A whole HTTP reply."""
         self.send(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s"
                   % (status.encode(), len(body), body))
+
+    def reply_and_close(self, body):
+        self.reply(body)
+        self.close()
 
     def in_background(self, function, *args):
         """A future; for what may take until the guest reads."""

@@ -35,7 +35,7 @@ def test_peer_is_slowed_when_the_buffer_is_full(make_vm, peer, body):
     bound = 4 * MIB
     vm = make_vm(device=f"flow-buffer={bound}").boot()
     program, connection, _ = suspend_on_wait(vm, peer, f"--bytes {SIZE}")
-    sending = connection.in_background(connection.reply, body)
+    sending = connection.in_background(connection.reply_and_close, body)
     # The guest cannot be let to sleep on: the plan would never be met.
     assert vm.wait_restored()["reason"] == "buffer"
 
@@ -43,7 +43,6 @@ def test_peer_is_slowed_when_the_buffer_is_full(make_vm, peer, body):
     while not program.job.done():
         most = max(most, vm.info()["kept"])
     sending.result()
-    connection.close()
     assert most <= bound
     assert program.finish().sha256 == sha256(body)
     assert vm.info()["kept"] == 0
@@ -80,11 +79,8 @@ def test_bound_for_all_connections_together(make_vm, peer):
                 for name in ("one", "two")]
     connections = [peer.accept_request(), peer.accept_request()]
     vm.wait_suspended()
-    sendings = [connection.in_background(connection.reply, body)
-                for connection in connections]
+    for connection in connections:
+        connection.in_background(connection.reply_and_close, body)
     assert vm.wait_restored()["reason"] == "buffer"
-    for sending, connection in zip(sendings, connections):
-        sending.result()
-        connection.close()
     for program in programs:
         assert program.finish().sha256 == sha256(body)

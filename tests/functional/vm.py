@@ -24,7 +24,7 @@ from qemu.machine import QEMUMachine  # noqa: E402
 # Where a machine can run guests with KVM, "kvm" tries that.
 ACCELERATOR = os.environ.get("STUBDOMAIN_TEST_ACCEL", "tcg,tb-size=64")
 IMAGE = "initramfs-bash"
-TIMEOUT = 60  # seconds for whatever should happen soon
+TIMEOUT = 120  # seconds for whatever should happen soon
 
 DEVICE = "stub0"
 HOST_OF_GUEST = "10.0.2.2"  # slirp's name for the host's loopback
@@ -184,7 +184,8 @@ class Vm(QEMUMachine):
         """
         while True:
             try:
-                event = self.get_qmp_event(wait=timeout)
+                # An int would mean: without end.
+                event = self.get_qmp_event(wait=float(timeout))
             except asyncio.TimeoutError:
                 raise AssertionError(
                     f"no event {' or '.join(names)}; the last were "

@@ -6,7 +6,6 @@ SPDX-License-Identifier: GPL-2.0-or-later
 
 import concurrent.futures
 import ctypes
-import os
 import pathlib
 import socket
 import subprocess
