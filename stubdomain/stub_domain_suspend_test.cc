@@ -52,6 +52,21 @@ TEST_F(SuspendTest, ACancelledWaitDoesNotSuspend) {
   EXPECT_EQ(trace_.Take(), Lines({"waiting 1", "ended 1 cancelled 0"}));
 }
 
+// The guest's program goes on as soon as the peer has answered, before its NIC
+// hands over what it sent last.
+TEST_F(SuspendTest, AWaitMayComeBeforeTheLastFrameOfTheHandshake) {
+  Talk late(40003);
+  trace_.Know(&late);
+  trace_.Send(late, Side::kGuest, late.Syn(Side::kGuest));
+  trace_.Send(late, Side::kPeer, late.SynAck(Side::kPeer));
+  EXPECT_EQ(trace_.Wait(Trace::WaitOn(late)), SD_OK);
+  trace_.Pass(5000);
+  EXPECT_EQ(trace_.Take(), Lines({"waiting 1"}));
+  trace_.Send(late, Side::kGuest, late.Ack(Side::kGuest));
+  trace_.Pass(0);
+  EXPECT_EQ(trace_.Take(), Lines({"suspend"}));
+}
+
 TEST_F(SuspendTest, AwaitedConnectionsMustBeQuiet) {
   trace_.Send(talk_, Side::kGuest, talk_.Data(Side::kGuest, 10));
   trace_.Wait(Wait());

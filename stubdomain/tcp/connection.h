@@ -88,8 +88,14 @@ struct Connection {
     return from_syn && !(guest.multipath && peer.multipath) &&
            !guest.authenticated && !peer.authenticated;
   }
+  // Each side has acknowledged the other's SYN, but for the guest's last
+  // acknowledgement, which may still be on its way to us: a NIC hands frames
+  // over later than the guest goes on.
+  bool answered() const {
+    return guest.acked > 0 && !guest_reset && !peer_reset;
+  }
   bool established() const {
-    return guest.acked > 0 && peer.acked > 0 && !guest_reset && !peer_reset;
+    return answered() && peer.acked > 0;
   }
   bool closed() const {
     return guest_reset || peer_reset || (guest.fin_acked() && peer.fin_acked());

@@ -88,6 +88,8 @@ class TcpFlow {
   // The handshake is over, and neither side has reset the connection. It may
   // be closed in either direction or both.
   bool established() const { return connection_.established(); }
+  // The same, or all but established: the guest's program may have it already.
+  bool answered() const { return connection_.answered(); }
   // Nothing is unacknowledged in either direction.
   bool quiet() const;
   // In-order payload bytes that the peer has sent since its SYN, kept ones

@@ -47,7 +47,7 @@ bool Matches(const Endpoint& wanted, const Endpoint& endpoint) {
 
 sd_refusal RefusalFor(const TcpFlow& flow) {
   if (!flow.tracked()) return SD_REFUSED_FLOW_UNTRACKED;
-  if (!flow.established()) return SD_REFUSED_FLOW_NOT_ESTABLISHED;
+  if (!flow.answered()) return SD_REFUSED_FLOW_NOT_ESTABLISHED;
   return SD_OK;
 }
 

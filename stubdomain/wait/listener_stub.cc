@@ -59,7 +59,7 @@ std::optional<Ending> ListenerStub::Judge(const TcpFlow* flow,
     progress = {
         .bytes = ReplyBytes(*flow),
         .closed = flow->peer_closed(),
-        .reset = flow->peer_reset() || !flow->established(),
+        .reset = flow->peer_reset() || !flow->answered(),
         .buffer_full = guest_stopped && flow->full(),
     };
   }
