@@ -259,9 +259,8 @@ TEST(StateTest, AWaitWithoutItsConnectionEnds) {
   Trace trace;
   ASSERT_EQ(Load(trace, Sealed(state)), SD_OK);
   trace.Dispatch();
-  EXPECT_EQ(
-      trace.TakeNotices(),
-      Lines({"ended 2 replied 20", "ended 1 reset 0", "restore unmatched"}));
+  EXPECT_EQ(trace.TakeNotices(), Lines({"ended 2 replied 20", "ended 1 reset 0",
+                                        "restore unmatched"}));
 }
 
 TEST(StateTest, ContentThatDoesNotFillItsPartIsRefused) {

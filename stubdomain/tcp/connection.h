@@ -94,9 +94,7 @@ struct Connection {
   bool answered() const {
     return guest.acked > 0 && !guest_reset && !peer_reset;
   }
-  bool established() const {
-    return answered() && peer.acked > 0;
-  }
+  bool established() const { return answered() && peer.acked > 0; }
   bool closed() const {
     return guest_reset || peer_reset || (guest.fin_acked() && peer.fin_acked());
   }
