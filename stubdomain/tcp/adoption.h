@@ -7,6 +7,7 @@
 #define STUBDOMAIN_TCP_ADOPTION_H_
 
 #include <cstdint>
+#include <span>
 
 #include "tcp/connection.h"
 #include "tcp/rate_limit.h"
@@ -25,6 +26,14 @@ inline constexpr uint64_t kMaxFlowBuffer = uint64_t{1} << 30;
 struct FlowConfig {
   uint64_t buffer = 64 << 20;                     // bytes kept
   Duration keepalive = std::chrono::seconds(45);  // zero: none
+};
+
+// Why bytes that are kept were not changed.
+enum class EditRefusal : uint8_t {
+  kNone,
+  kNotKept,  // nothing is kept, or not that
+  kSent,     // the guest was sent some of it already
+  kNoRoom,   // more cannot be kept
 };
 
 // What a flow is and does beyond being followed: see TcpFlow. The receiving
@@ -79,6 +88,9 @@ class Adoption {
   // The last acknowledgements, so that each side knows what the other said
   // last. Frames pass from here on.
   void Leave(Time now, Output& output);
+
+  // See TcpFlow::EditReply(); `range` is in the guest's numbers.
+  EditRefusal Edit(SeqRange range, std::span<const uint8_t> replacement);
 
   void Save(Writer& writer) const;
   // Of one that was just made. False: malformed; of no use then.

@@ -201,6 +201,17 @@ void FlowTable::OnTimer(Time now, Output& output) {
   }
 }
 
+EditRefusal FlowTable::EditReply(const TcpFlow& flow, uint64_t position,
+                                 uint32_t length,
+                                 std::span<const uint8_t> replacement, Time now,
+                                 Output& output) {
+  Entry* entry = flows_.at(Key{flow.port(), flow.id()}).get();
+  const EditRefusal refusal =
+      entry->flow->EditReply(position, length, replacement, now, output);
+  Update(entry, now);
+  return refusal;
+}
+
 void FlowTable::Clear() {
   unflushed_.clear();
   timers_.clear();

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <tuple>
 #include <unordered_map>
 
@@ -64,6 +65,10 @@ class FlowTable {
   bool needs_flush() const { return !unflushed_.empty(); }
   Time Deadline() const;
   void OnTimer(Time now, Output& output);
+  // `flow` is of this table.
+  EditRefusal EditReply(const TcpFlow& flow, uint64_t position, uint32_t length,
+                        std::span<const uint8_t> replacement, Time now,
+                        Output& output);
   // The guest was reset: its connections are gone. Awaited ones too.
   void Clear();
 

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdlib>
 #include <sstream>
 #include <utility>
 
@@ -44,11 +45,18 @@ uint8_t FlagsOf(std::string_view letters) {
 
 }  // namespace
 
+Translation TestTranslation() {
+  if (std::getenv("STUBDOMAIN_TEST_TRANSLATED") == nullptr) return {};
+  return {.peer_seq = 0x12345678,
+          .guest_seq = 0x9abcdef0,
+          .guest_clock = 0xfedcba98};
+}
+
 FlowTrace::FlowTrace(const TraceSetup& setup)
     : budget(setup.budget),
       setup_(setup),
       flow(std::make_unique<TcpFlow>(kPort, IdOf(setup.ipv6), &setup_.config,
-                                     &budget)) {}
+                                     &budget, setup.translation)) {}
 
 void FlowTrace::Handshake() {
   const auto ts = setup_.timestamps
@@ -66,19 +74,39 @@ void FlowTrace::Handshake() {
          .ts = ts ? std::optional(Timestamps{100, 200}) : std::nullopt});
 }
 
+Seq FlowTrace::First(Side of, Side reader) const {
+  const Translation& translation = setup_.translation;
+  if (of == Side::kGuest) {
+    return setup_.guest_isn + 1 -
+           (reader == Side::kGuest ? translation.guest_seq : 0);
+  }
+  return setup_.peer_isn + 1 -
+         (reader == Side::kPeer ? translation.peer_seq : 0);
+}
+
 Frame FlowTrace::Build(Side from, const Said& said) const {
+  return BuildFor(from, from, said);
+}
+
+Frame FlowTrace::BuildFor(Side from, Side reader, const Said& said) const {
   const bool guest = from == Side::kGuest;
-  const Seq own = (guest ? setup_.guest_isn : setup_.peer_isn) + 1;
-  const Seq other = (guest ? setup_.peer_isn : setup_.guest_isn) + 1;
+  const Seq own = First(from, reader);
+  const Seq other = First(Other(from), reader);
   const FlowId id = IdOf(setup_.ipv6);
   Route route{{kPeerMac, kGuestMac, setup_.vlan}, id.guest, id.peer};
   if (!guest) route = {{kGuestMac, kPeerMac, setup_.vlan}, id.peer, id.guest};
   TcpFields fields;
   fields.seq = own + said.seq;
-  fields.ack = other + said.ack;
   fields.flags = FlagsOf(said.flags);
+  if ((fields.flags & kAck) != 0) fields.ack = other + said.ack;
   fields.window = said.window;
   fields.options.timestamps = said.ts;
+  if (said.ts && reader == Side::kGuest) {
+    auto& ts = *fields.options.timestamps;
+    const uint32_t clock = setup_.translation.guest_clock;
+    if (guest) ts.value -= clock;
+    if (!guest && (fields.flags & kAck) != 0) ts.echo -= clock;
+  }
   if ((fields.flags & kSyn) != 0) {
     fields.options.mss = guest ? setup_.guest_mss : setup_.peer_mss;
     fields.options.window_shift =
@@ -100,7 +128,21 @@ Verdict FlowTrace::Say(Side from, const Said& said) {
   const Frame frame = Build(from, said);
   Packet packet;
   EXPECT_EQ(Parse(frame.bytes, frame.offload, &packet), Malformed::kNo);
-  return flow->OnFrame(from, packet, now, *this);
+  const bool following = flow->phase() == Phase::kFollowing;
+  const Verdict verdict = flow->OnFrame(from, packet, now, *this);
+  return following && PassedOn(from, said) ? Verdict::kPass : verdict;
+}
+
+bool FlowTrace::PassedOn(Side from, const Said& said) {
+  const Frame passed = BuildFor(from, Other(from), said);
+  if (flow->phase() != Phase::kFollowing || frames_.empty() ||
+      frames_.back().bytes != passed.bytes) {
+    return false;
+  }
+  frames_.pop_back();
+  const size_t last = sent_.rfind('\n');
+  sent_.resize(last == std::string::npos ? 0 : last);
+  return true;
 }
 
 void FlowTrace::Pass(Duration duration) {
@@ -151,8 +193,8 @@ std::string FlowTrace::Describe(Side to, const Frame& frame) const {
   EXPECT_EQ(packet.link.vlan, setup_.vlan);
   const TcpSegment& segment = *packet.tcp();
   const bool to_guest = to == Side::kGuest;
-  const Seq own = (to_guest ? setup_.peer_isn : setup_.guest_isn) + 1;
-  const Seq other = (to_guest ? setup_.guest_isn : setup_.peer_isn) + 1;
+  const Seq own = First(Other(to), to);
+  const Seq other = First(to, to);
   std::ostringstream line;
   line << (to_guest ? "guest: " : "peer: ");
   for (const auto& [letter, flag] : kLetters) {
@@ -162,7 +204,9 @@ std::string FlowTrace::Describe(Side to, const Frame& frame) const {
   if (segment.has(kAck)) line << " ack " << segment.ack - other;
   line << " win " << segment.window;
   if (const auto& ts = segment.options.timestamps) {
-    line << " ts " << ts->value << '/' << ts->echo;
+    const uint32_t clock =
+        to_guest && segment.has(kAck) ? setup_.translation.guest_clock : 0;
+    line << " ts " << ts->value << '/' << ts->echo + clock;
   }
   if (segment.options.sack.count > 0) line << " sack";
   for (const SeqRange& block : segment.options.sack.all()) {

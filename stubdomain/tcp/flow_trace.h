@@ -32,6 +32,11 @@ struct Said {
   uint16_t gso = 0;  // not 0: a GSO frame of segments of this size
 };
 
+// What TraceSetup::translation is unless a test says otherwise: none, or with
+// STUBDOMAIN_TEST_TRANSLATED in the environment one in which all numbers
+// differ. No trace may tell.
+Translation TestTranslation();
+
 struct TraceSetup {
   bool ipv6 = false;
   std::optional<uint16_t> vlan = {};
@@ -47,6 +52,7 @@ struct TraceSetup {
   FlowConfig config{.buffer = 1 << 20, .keepalive = Duration::zero()};
   uint64_t budget = 1 << 30;
   bool gso = false;  // the guest takes GSO frames
+  Translation translation = TestTranslation();
 };
 
 // The frames that the stub sends, as text, one line for each:
@@ -98,6 +104,12 @@ class FlowTrace : public Output {
 
  private:
   std::string Describe(Side to, const Frame& frame) const;
+  Frame BuildFor(Side from, Side reader, const Said& said) const;
+  // The first payload byte of `of`, in the numbers that `reader` knows.
+  Seq First(Side of, Side reader) const;
+  // Whether the flow, which was following before, has passed the frame on
+  // translated; what it sent for that is forgotten then.
+  bool PassedOn(Side from, const Said& said);
 
   TraceSetup setup_;
 

@@ -22,6 +22,15 @@ Seq ModelTcp::ReceiveNext() const {
          (closed_by_other() ? 1 : 0);
 }
 
+uint8_t ModelTcp::ExpectedAt(uint64_t position) const {
+  if (options_.expected == nullptr) {
+    return PatternAt(options_.other_pattern, position);
+  }
+  EXPECT_LT(position, options_.expected->size());
+  return position < options_.expected->size() ? (*options_.expected)[position]
+                                              : 0;
+}
+
 uint32_t ModelTcp::Window() const {
   const uint64_t edge = std::max(announced_, read_ + options_.receive_buffer);
   const uint64_t units = (edge - received_) >> options_.shift;
@@ -145,7 +154,7 @@ void ModelTcp::OnPayload(const TcpSegment& segment) {
   if (end > from) {
     for (int64_t at = from; at < end; ++at) {
       ASSERT_EQ(segment.payload[static_cast<size_t>(at - begin)],
-                PatternAt(options_.other_pattern, static_cast<uint64_t>(at)))
+                ExpectedAt(static_cast<uint64_t>(at)))
           << "at byte " << at;
     }
     auto& range = early_[static_cast<uint64_t>(from)];

@@ -39,8 +39,14 @@ class ModelTcp {
     bool retransmits = true;
     uint8_t pattern = 0;        // of what it sends
     uint8_t other_pattern = 0;  // of what it receives
+    // What it receives, if that is no pattern; outlives this.
+    const std::vector<uint8_t>* expected = nullptr;
   };
   using Transmit = std::function<void(Frame)>;
+
+  static uint8_t PatternAt(uint8_t pattern, uint64_t position) {
+    return static_cast<uint8_t>(position * 7 + (position >> 8) * 13 + pattern);
+  }
 
   ModelTcp(const Options& options, Transmit transmit)
       : options_(options), transmit_(std::move(transmit)) {}
@@ -58,9 +64,7 @@ class ModelTcp {
   uint64_t read() const { return read_; }
 
  private:
-  static uint8_t PatternAt(uint8_t pattern, uint64_t position) {
-    return static_cast<uint8_t>(position * 7 + (position >> 8) * 13 + pattern);
-  }
+  uint8_t ExpectedAt(uint64_t position) const;
   // Positions count payload bytes; a stream's FIN has the position `send`.
   Seq SendSeq(uint64_t position) const {
     return options_.isn + 1 + static_cast<uint32_t>(position);

@@ -80,6 +80,36 @@ void Reassembler::Release(Seq to) {
   skew_ = static_cast<uint32_t>(offset % kChunk);
 }
 
+void Reassembler::Replace(SeqRange range, std::span<const uint8_t> bytes) {
+  struct Piece {
+    Seq begin;
+    std::vector<uint8_t> bytes;
+  };
+  const uint32_t shift = static_cast<uint32_t>(bytes.size()) - range.length();
+  std::vector<Piece> behind;
+  const auto take = [&](SeqRange kept) {
+    behind.push_back({kept.begin + shift, {}});
+    behind.back().bytes.resize(kept.length());
+    Read(kept.begin, behind.back().bytes);
+  };
+  take({range.end, end_});
+  for (const SeqRange& early : ranges_) take(early);
+  const Seq recent = recent_ + shift;
+
+  end_ = range.begin;
+  ranges_.clear();
+  // Of a chunk that is not needed any more nothing stays.
+  chunks_.resize((OffsetOf(end_) + kChunk - 1) / kChunk);
+  if (end_ == begin_) {
+    chunks_.clear();
+    skew_ = 0;
+  }
+  const Seq limit = end_ + (1u << 31) - 1;
+  Insert(end_, bytes, limit);
+  for (const Piece& piece : behind) Insert(piece.begin, piece.bytes, limit);
+  recent_ = recent;
+}
+
 // Calls copy(index of the chunk, offset in it, offset in the range, size).
 template <typename Copy>
 void Reassembler::ForEachPiece(Seq seq, size_t size, Copy copy) const {

@@ -52,6 +52,11 @@ class Reassembler {
   // before begin() does nothing.
   void Release(Seq to);
 
+  // Puts `bytes` in the place of `range`, which lies within [begin, end). What
+  // is kept behind it moves by the difference; end() and last() move along.
+  // Takes time for all that is kept behind `range.begin`.
+  void Replace(SeqRange range, std::span<const uint8_t> bytes);
+
   // Copies bytes that are ready: [from, from + out.size()) lies within
   // [begin, end).
   void Read(Seq from, std::span<uint8_t> out) const;

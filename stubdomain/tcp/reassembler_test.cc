@@ -215,5 +215,30 @@ TEST(Reassembler, LoadRefusesWhatReachesBeyondTheLimit) {
   }
 }
 
+TEST(Reassembler, WhatIsReplacedMovesAllBehindIt) {
+  Reassembler r(Seq(100));
+  r.Insert(Seq(100), Bytes("hello world"), kFar);
+  r.Insert(Seq(120), Bytes("early"), kFar);
+  r.Replace({Seq(105), Seq(111)}, Bytes(" everybody"));
+  EXPECT_EQ(Ready(r), "hello everybody");
+  EXPECT_EQ(r.last(), Seq(129));
+  EXPECT_EQ(r.Sack().blocks[0], (SeqRange{Seq(124), Seq(129)}));
+  r.Replace({Seq(100), Seq(106)}, {});
+  EXPECT_EQ(Ready(r), "everybody");
+  EXPECT_EQ(r.Insert(Seq(109), Bytes(" is "), kFar), Result::kInOrder);
+  r.Insert(Seq(113), Bytes("so "), kFar);
+  r.Insert(Seq(116), Bytes("ve"), kFar);
+  EXPECT_EQ(Ready(r), "everybody is so veearly");
+}
+
+TEST(Reassembler, WithAllReplacedByNothingNoMemoryIsTaken) {
+  Reassembler r(Seq(100));
+  r.Insert(Seq(100), Bytes("hello"), kFar);
+  r.Replace({Seq(100), Seq(105)}, {});
+  EXPECT_TRUE(r.empty());
+  EXPECT_EQ(r.memory(), 0u);
+  EXPECT_EQ(r.begin(), Seq(100));
+}
+
 }  // namespace
 }  // namespace stubdomain

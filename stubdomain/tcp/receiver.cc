@@ -97,6 +97,24 @@ void Receiver::Release(Seq to) {
   if (next() != before) Demand(Due::kLater);
 }
 
+bool Receiver::Replace(SeqRange range, std::span<const uint8_t> replacement) {
+  const auto size = static_cast<uint32_t>(replacement.size());
+  if (size > range.length()) {
+    const uint32_t more = size - range.length();
+    if (share_.available() < more) return false;
+    share_.Take(more);
+  } else {
+    share_.Release(range.length() - size);
+  }
+  bytes_.Replace(range, replacement);
+  const uint32_t shift = size - range.length();
+  edge_ += shift;
+  limit_ += shift;
+  acknowledged_ += shift;
+  if (fin_) *fin_ += shift;
+  return true;
+}
+
 void Receiver::Reserve(Seq limit) {
   limit_ += static_cast<uint32_t>(share_.Reserve(Distance(limit_, limit)));
 }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "tcp/buffer_budget.h"
 #include "tcp/reassembler.h"
@@ -85,6 +86,11 @@ class Receiver {
   Seq Reachable() const;
   // The bytes before `to` are no longer needed, or came another way.
   void Release(Seq to);
+
+  // Puts `replacement` in the place of `range` of the bytes that are ready.
+  // What lies behind it is numbered anew, and so are all promises: the peer
+  // sees none of it. False, and nothing changed: there is no room for more.
+  bool Replace(SeqRange range, std::span<const uint8_t> replacement);
 
   // -- serial form --
 

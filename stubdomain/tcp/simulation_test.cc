@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <random>
+#include <vector>
 
 #include "tcp/flow_table.h"
 #include "tcp/model_tcp.h"
@@ -33,6 +34,7 @@ class Simulation : public Output {
     // stub drops is lost then.
     bool rough = true;
     bool hand_over = false;  // saves and loads at any moment
+    bool edit = false;       // changes what is kept at any moment
   };
 
   explicit Simulation(const Options& options)
@@ -72,6 +74,12 @@ class Simulation : public Output {
     peer.pattern = 2;
     peer.other_pattern = 1;
     shift_ = common.shift;
+    if (options_.edit) {
+      for (uint64_t i = 0; i < peer.send; ++i) {
+        expected_.push_back(ModelTcp::PatternAt(peer.pattern, i));
+      }
+      guest.expected = &expected_;
+    }
     guest_ = std::make_unique<ModelTcp>(
         guest, [this](Frame frame) { FromGuest(std::move(frame)); });
     peer_ = std::make_unique<ModelTcp>(
@@ -91,6 +99,9 @@ class Simulation : public Output {
     ASSERT_TRUE(guest_->done() && peer_->done())
         << "guest received " << guest_->received() << ", peer received "
         << peer_->received();
+    if (options_.edit) {
+      EXPECT_EQ(guest_->received(), expected_.size());
+    }
     // Once nothing happens any more, the stub has left the path.
     suspends_ = false;
     if (stopped_) Restore();
@@ -106,6 +117,7 @@ class Simulation : public Output {
 
   int adoptions() const { return adoptions_; }
   int hand_overs() const { return hand_overs_; }
+  int edits() const { return edits_; }
   uint64_t most_kept() const { return most_kept_; }
 
   void Emit(unsigned port, Side to, Frame frame) override {
@@ -163,6 +175,7 @@ class Simulation : public Output {
     }
     if (options_.rough ? Chance(70) : true) table_->Flush(now_, *this);
     if (options_.hand_over && Chance(2)) HandOver();
+    if (options_.edit && Chance(5)) Edit();
     most_kept_ = std::max(most_kept_, table_->kept());
   }
 
@@ -265,6 +278,25 @@ class Simulation : public Output {
     ++hand_overs_;
   }
 
+  // Puts up to 300 other bytes in the place of up to 300 of the last ones.
+  void Edit() {
+    const TcpFlow* flow = table_->Find(kPort, id_);
+    if (flow == nullptr) return;
+    const auto last = static_cast<uint32_t>(flow->peer_bytes());
+    const uint32_t from = last - Below(std::min(last, 2000u) + 1);
+    const uint32_t size = Below(std::min(last - from, 300u) + 1);
+    std::vector<uint8_t> bytes(Below(4) == 0 ? Below(300) : Below(size + 1));
+    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random_());
+    if (table_->EditReply(*flow, from, size, bytes, now_, *this) !=
+        EditRefusal::kNone) {
+      return;
+    }
+    ++edits_;
+    const auto at = expected_.begin() + from;
+    expected_.insert(expected_.erase(at, at + size), bytes.begin(),
+                     bytes.end());
+  }
+
   // What the stub has promised to the peer it does not take back.
   void CheckWindow(const Frame& frame) {
     Packet packet;
@@ -308,12 +340,15 @@ class Simulation : public Output {
   std::optional<Seq> edge_;
   int adoptions_ = 0;
   int hand_overs_ = 0;
+  int edits_ = 0;
+  std::vector<uint8_t> expected_;  // of the guest, if there are edits
   uint64_t most_kept_ = 0;
 };
 
 struct Totals {
   int adoptions = 0;
   int hand_overs = 0;
+  int edits = 0;
   uint64_t most_kept = 0;
 };
 
@@ -325,6 +360,7 @@ Totals RunAll(Simulation::Options options, uint32_t first, uint32_t runs) {
     simulation.Run();
     totals.adoptions += simulation.adoptions();
     totals.hand_overs += simulation.hand_overs();
+    totals.edits += simulation.edits();
     totals.most_kept = std::max(totals.most_kept, simulation.most_kept());
     if (testing::Test::HasFailure()) {
       ADD_FAILURE() << "seed " << seed;
@@ -349,6 +385,17 @@ TEST(Simulation, StreamsAreEqualWithHandOversAtAnyMoment) {
 TEST(Simulation, APeerThatNeverRepeatsAnythingLosesNothing) {
   const Totals totals = RunAll({.rough = false}, 20001, 500);
   EXPECT_GT(totals.adoptions, 250);
+}
+
+TEST(Simulation, StreamsAreAsEditedOverABadNetwork) {
+  const Totals totals = RunAll({.hand_over = true, .edit = true}, 30001, 1000);
+  EXPECT_GT(totals.edits, 1000);
+  EXPECT_GT(totals.hand_overs, 5000);
+}
+
+TEST(Simulation, EditsLoseNothingOfAPeerThatNeverRepeatsAnything) {
+  const Totals totals = RunAll({.rough = false, .edit = true}, 40001, 500);
+  EXPECT_GT(totals.edits, 500);
 }
 
 }  // namespace

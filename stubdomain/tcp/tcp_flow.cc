@@ -5,11 +5,13 @@
 
 #include "tcp/tcp_flow.h"
 
+#include <utility>
+
 namespace stubdomain {
 
 TcpFlow::TcpFlow(unsigned port, const FlowId& id, const FlowConfig* config,
-                 BufferBudget* budget)
-    : config_(config), budget_(budget) {
+                 BufferBudget* budget, const Translation& translation)
+    : translation_(translation), config_(config), budget_(budget) {
   connection_.port = port;
   connection_.id = id;
 }
@@ -29,6 +31,40 @@ Phase TcpFlow::phase() const {
 
 Verdict TcpFlow::OnFrame(Side from, const Packet& packet, Time now,
                          Output& output) {
+  if (translation_.none()) return Handle(from, packet, now, output);
+  Frame frame{{packet.frame.begin(), packet.frame.end()}, packet.offload};
+  ShiftTcp(packet, translation_.In(from, id().guest.port), &frame);
+  Packet translated;
+  Parse(frame.bytes, frame.offload, &translated);
+  if (BeginsAnew(from, *translated.tcp())) {
+    translation_ = Translation{};
+    return Handle(from, packet, now, output);
+  }
+  TranslatedOutput sent(&translation_, id().guest.port, &output);
+  if (Handle(from, translated, now, sent) == Verdict::kPass) {
+    sent.Emit(port(), Other(from), std::move(frame));
+  }
+  return Verdict::kTaken;
+}
+
+bool TcpFlow::BeginsAnew(Side from, const TcpSegment& segment) const {
+  const bool forgotten = adoption_ && from == Side::kGuest;
+  return segment.has(kSyn) && !segment.has(kAck) &&
+         segment.seq != connection_.of(from).isn && (closed() || forgotten);
+}
+
+template <typename Send>
+void TcpFlow::Translated(Output& output, Send send) {
+  if (translation_.none()) {
+    send(output);
+  } else {
+    TranslatedOutput translated(&translation_, id().guest.port, &output);
+    send(translated);
+  }
+}
+
+Verdict TcpFlow::Handle(Side from, const Packet& packet, Time now,
+                        Output& output) {
   const TcpSegment& segment = *packet.tcp();
   // Reading the whole payload is only worth it where a wrong bit would do
   // lasting harm to what is known.
@@ -78,18 +114,23 @@ AdoptRefusal TcpFlow::Adopt(Time now) {
 
 void TcpFlow::Release(Time now, Output& output) {
   if (phase() != Phase::kAdopted) return;
-  adoption_->Resume(Adoption::Guest::kRuns, now, output);
-  LeaveIfLevel(now, output);
+  Translated(output, [&](Output& sent) {
+    adoption_->Resume(Adoption::Guest::kRuns, now, sent);
+    LeaveIfLevel(now, sent);
+  });
 }
 
 void TcpFlow::Replay(Time now, Output& output) {
   if (phase() != Phase::kReleased) return;
-  adoption_->Resume(Adoption::Guest::kReady, now, output);
-  LeaveIfLevel(now, output);
+  Translated(output, [&](Output& sent) {
+    adoption_->Resume(Adoption::Guest::kReady, now, sent);
+    LeaveIfLevel(now, sent);
+  });
 }
 
 void TcpFlow::Flush(Time now, Output& output) {
-  if (adoption_) adoption_->Flush(now, output);
+  if (!adoption_) return;
+  Translated(output, [&](Output& sent) { adoption_->Flush(now, sent); });
 }
 
 bool TcpFlow::needs_flush() const {
@@ -102,8 +143,28 @@ Time TcpFlow::Deadline() const {
 
 void TcpFlow::OnTimer(Time now, Output& output) {
   if (!adoption_ || now < Deadline()) return;
-  adoption_->OnTimer(now, output);
-  LeaveIfLevel(now, output);
+  Translated(output, [&](Output& sent) {
+    adoption_->OnTimer(now, sent);
+    LeaveIfLevel(now, sent);
+  });
+}
+
+EditRefusal TcpFlow::EditReply(uint64_t position, uint32_t length,
+                               std::span<const uint8_t> replacement, Time now,
+                               Output& output) {
+  if (!adoption_ || position > peer_bytes() ||
+      length > peer_bytes() - position) {
+    return EditRefusal::kNotKept;
+  }
+  const Seq begin = connection_.peer.SeqAt(position + 1);
+  const auto refusal = adoption_->Edit({begin, begin + length}, replacement);
+  if (refusal != EditRefusal::kNone) return refusal;
+  translation_.peer_seq += static_cast<uint32_t>(replacement.size()) - length;
+  Translated(output, [&](Output& sent) {
+    adoption_->Flush(now, sent);
+    LeaveIfLevel(now, sent);
+  });
+  return EditRefusal::kNone;
 }
 
 void TcpFlow::LeaveIfLevel(Time now, Output& output) {
@@ -140,6 +201,7 @@ bool TcpFlow::full() const { return adoption_ && adoption_->full(); }
 
 void TcpFlow::Save(Writer& writer) const {
   connection_.Save(writer);
+  translation_.Save(writer);
   writer.Bool(adoption_ != nullptr);
   if (adoption_) adoption_->Save(writer);
 }
@@ -147,7 +209,9 @@ void TcpFlow::Save(Writer& writer) const {
 std::unique_ptr<TcpFlow> TcpFlow::Load(Reader& reader, const FlowConfig* config,
                                        BufferBudget* budget, Time now) {
   auto flow = std::make_unique<TcpFlow>(0, FlowId{}, config, budget);
-  if (!flow->connection_.Load(reader)) return nullptr;
+  if (!flow->connection_.Load(reader) || !flow->translation_.Load(reader)) {
+    return nullptr;
+  }
   if (reader.Bool()) {
     if (!flow->tracked() || !flow->established()) {
       reader.Fail();

@@ -8,10 +8,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "tcp/adoption.h"
 #include "tcp/buffer_budget.h"
 #include "tcp/connection.h"
+#include "tcp/translation.h"
 #include "wire/frame.h"
 #include "wire/packet.h"
 #include "wire/serial.h"
@@ -41,6 +43,9 @@ namespace stubdomain {
 // sides are level: the stub holds nothing that the guest does not have. Should
 // the peer then send more at once than the guest allows, because the stub had
 // allowed it, the flow becomes kReplaying again to keep what is too much.
+//
+// Where the two sides number the connection differently (see Translation), no
+// frame passes as it is: each is taken, and sent on translated.
 enum class Phase : uint8_t { kFollowing, kAdopted, kReleased, kReplaying };
 
 // Why a flow was not adopted; its frames then pass in every phase.
@@ -56,7 +61,7 @@ class TcpFlow {
   // `config` and `budget` outlive the flow. The first segment is handed to
   // OnFrame() like all others.
   TcpFlow(unsigned port, const FlowId& id, const FlowConfig* config,
-          BufferBudget* budget);
+          BufferBudget* budget, const Translation& translation = {});
 
   unsigned port() const { return connection_.port; }
   const FlowId& id() const { return connection_.id; }
@@ -81,6 +86,14 @@ class TcpFlow {
   Time Deadline() const;
   void OnTimer(Time now, Output& output);
 
+  // Puts `replacement` in the place of `length` bytes that are kept for the
+  // guest in order, and that it was not sent yet. `position` counts as
+  // peer_bytes() does; at its end bytes can be added, behind the peer's last
+  // byte but before its FIN. The guest never knows.
+  EditRefusal EditReply(uint64_t position, uint32_t length,
+                        std::span<const uint8_t> replacement, Time now,
+                        Output& output);
+
   // -- what the flow knows --
 
   // Its SYN was seen, and nothing in it forbids to speak for the guest.
@@ -93,7 +106,7 @@ class TcpFlow {
   // Nothing is unacknowledged in either direction.
   bool quiet() const;
   // In-order payload bytes that the peer has sent since its SYN, kept ones
-  // included. Never goes back.
+  // included, as EditReply() has left them. Nothing else makes it go back.
   uint64_t peer_bytes() const;
   // Payload bytes that the guest has acknowledged since the peer's SYN. Modulo
   // 2^32 this is Linux's tcpi_bytes_received, which also counts a FIN.
@@ -127,9 +140,17 @@ class TcpFlow {
                                        BufferBudget* budget, Time now);
 
  private:
+  // A segment in the flow's own numbers.
+  Verdict Handle(Side from, const Packet& packet, Time now, Output& output);
+  // It is the first of another connection between the same ends.
+  bool BeginsAnew(Side from, const TcpSegment& segment) const;
+  // Calls send(output) with an output that translates, if need be.
+  template <typename Send>
+  void Translated(Output& output, Send send);
   void LeaveIfLevel(Time now, Output& output);
 
   Connection connection_;
+  Translation translation_;
   bool awaited_ = false;
   const FlowConfig* config_;
   BufferBudget* budget_;

@@ -1,0 +1,40 @@
+// The stub in the path of a connection: changing what is kept for the guest.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include <algorithm>
+
+#include "tcp/adoption.h"
+
+namespace stubdomain {
+
+EditRefusal Adoption::Edit(SeqRange range,
+                           std::span<const uint8_t> replacement) {
+  const Reassembler& bytes = receiver_.bytes();
+  if (range.end > bytes.end()) return EditRefusal::kNotKept;
+  if (range.begin < Later(bytes.begin(), sender_.highest())) {
+    return EditRefusal::kSent;
+  }
+  // Sequence numbers must be able to tell what is kept from what is promised.
+  const uint64_t most =
+      uint64_t{Distance(bytes.begin(), Later(receiver_.edge(), bytes.end()))} +
+      replacement.size();
+  if (most > kMaxFlowBuffer || !receiver_.Replace(range, replacement)) {
+    return EditRefusal::kNoRoom;
+  }
+  const auto size = static_cast<uint32_t>(replacement.size());
+  const uint32_t shift = size - range.length();
+  Stream& peer = connection_->peer;
+  peer.next += shift;
+  // What the peer has sent in order can become less by this, and by nothing
+  // else; so NotePeer() does not see it.
+  peer.seen = peer.PositionOf(receiver_.next());
+  if (peer.fin_seen()) {
+    peer.fin += static_cast<uint64_t>(int64_t{static_cast<int32_t>(shift)});
+  }
+  OfferWindow();
+  return EditRefusal::kNone;
+}
+
+}  // namespace stubdomain
