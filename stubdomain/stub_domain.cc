@@ -130,6 +130,7 @@ sd_refusal StubDomain::WaitFor(const sd_wait& wait, Time now,
     stub.Propose(now + milliseconds(config_.suspend_delay_ms));
   }
   *number = stub.number();
+  UpdateRecording();
   notices_.push_back(WaitLaid{stub.Info(flow, now)});
   Settle(flow, now);
   return SD_OK;
@@ -150,6 +151,7 @@ sd_refusal StubDomain::Suspend(Time now) {
   now = Advance(now);
   if (!cycle_.running()) return SD_REFUSED_NOT_RUNNING;
   if (host_proposal_ == kNever) host_proposal_ = now;
+  UpdateRecording();
   return SD_OK;
 }
 
@@ -219,34 +221,39 @@ void StubDomain::Wake(sd_reason reason, Time now) {
 
 // -- suspending --
 
-bool StubDomain::AwaitedFlowsQuiet() const {
+bool StubDomain::AwaitedFlowsCovered() const {
   return std::ranges::all_of(stubs_.all(), [this](const auto& entry) {
     const TcpFlow* flow = FlowOf(entry.second);
-    return flow == nullptr || flow->quiet();
+    return flow == nullptr || (flow->established() && flow->covered());
   });
 }
 
-bool StubDomain::AllFlowsQuiet() const {
-  bool quiet = true;
-  flows_->table.ForEach([&quiet](const TcpFlow& flow) {
+bool StubDomain::AllFlowsCovered() const {
+  bool covered = true;
+  flows_->table.ForEach([&covered](const TcpFlow& flow) {
     // An untracked flow is not adopted, so nothing is won by waiting for it.
-    quiet = quiet && (!flow.tracked() || flow.closed() || flow.quiet());
+    covered = covered && (!flow.tracked() || flow.closed() || flow.covered());
   });
-  return quiet;
+  return covered;
 }
 
 Time StubDomain::SuspendDue() const {
   if (!cycle_.running()) return kNever;
   Time stub_proposal = stubs_.NextProposal();
-  if (stub_proposal != kNever && !AwaitedFlowsQuiet()) stub_proposal = kNever;
+  if (stub_proposal != kNever && !AwaitedFlowsCovered()) stub_proposal = kNever;
   const Time proposal = std::min(stub_proposal, host_proposal_);
   if (proposal == kNever) return kNever;
-  return AllFlowsQuiet() ? proposal : proposal + kQuiet;
+  return AllFlowsCovered() ? proposal : proposal + kQuiet;
 }
 
 void StubDomain::DropSuspend() {
   host_proposal_ = kNever;
   stubs_.StopProposing();
+}
+
+void StubDomain::UpdateRecording() {
+  flows_->table.Record(!cycle_.running() || host_proposal_ != kNever ||
+                       stubs_.NextProposal() != kNever);
 }
 
 // -- effects --
@@ -270,6 +277,7 @@ void StubDomain::OnTimer(Time now) {
 
 void StubDomain::Dispatch(Time now) {
   OnTimer(Advance(now));
+  UpdateRecording();
   for (int i = 0; i < kDispatchBatch && DeliverOne(); ++i) {
   }
 }

@@ -123,12 +123,18 @@ class StubDomain {
   void Wake(sd_reason reason, Time now);
 
   // -- suspending --
-  bool AwaitedFlowsQuiet() const;
-  bool AllFlowsQuiet() const;
+  // They can be adopted with nothing of what the guest has sent left out. The
+  // peers' bytes need nothing: what the guest does not have is sent again, to
+  // the stub.
+  bool AwaitedFlowsCovered() const;
+  bool AllFlowsCovered() const;
   // When the suspend that is proposed may begin, if nothing happens until
   // then; kNever: not without an event.
   Time SuspendDue() const;
   void DropSuspend();
+  // Has the flows record what the guest sends from the proposal of a suspend
+  // until it is over.
+  void UpdateRecording();
   void OpenGate(Time now);
 
   // -- effects --

@@ -166,6 +166,7 @@ void StubDomain::Resume(Time now) {
   for (const auto& [number, stub] : stubs_.all()) {
     if (TcpFlow* flow = FlowOf(stub)) flow->set_awaited(true);
   }
+  UpdateRecording();
   if (cycle_.stopped()) flows_->table.Adopt(now);
   SettleAll(now);
 }

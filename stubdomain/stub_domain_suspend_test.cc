@@ -76,6 +76,40 @@ TEST_F(SuspendTest, AwaitedConnectionsMustBeQuiet) {
   EXPECT_EQ(trace_.Take(), Lines({"suspend"}));
 }
 
+// From the proposal on the stub keeps what the guest sends.
+TEST_F(SuspendTest, WhatIsSentAfterTheProposalIsNotWaitedFor) {
+  trace_.Wait(Wait());
+  trace_.Send(talk_, Side::kGuest, talk_.Data(Side::kGuest, 10));
+  trace_.Pass(50);
+  EXPECT_EQ(trace_.Take(), Lines({"waiting 1", "suspend"}));
+  trace_.Stopped();
+  trace_.Suspended();
+  trace_.Pass(1000);
+  EXPECT_EQ(trace_.Take(), Lines({"peer: data 10+10 (40000)"}));
+  trace_.Send(talk_, Side::kPeer, talk_.Ack(Side::kPeer));
+  trace_.Pass(5000);
+  EXPECT_EQ(trace_.Take(), Lines());
+}
+
+TEST_F(SuspendTest, AWaitThatIsOverEndsTheRecording) {
+  trace_.Wait(Wait());
+  trace_.Send(talk_, Side::kGuest, talk_.Data(Side::kGuest, 10));
+  trace_.Cancel(SD_OWNER_GUEST, 1);
+  trace_.Wait(Wait());
+  trace_.Pass(5000);
+  EXPECT_EQ(trace_.Take(),
+            Lines({"waiting 1", "ended 1 cancelled 0", "waiting 2"}));
+}
+
+TEST_F(SuspendTest, AReplyThatStreamsInIsNotWaitedFor) {
+  Talk other(40001);
+  trace_.Connect(&other);
+  trace_.Send(other, Side::kPeer, other.Data(Side::kPeer, 10));
+  trace_.Wait(Wait());
+  trace_.Pass(50);
+  EXPECT_EQ(trace_.Take(), Lines({"waiting 1", "suspend"}));
+}
+
 TEST_F(SuspendTest, AConnectionOfAnotherWaitMustBeQuietToo) {
   Talk other(40001);
   trace_.Connect(&other);

@@ -25,15 +25,22 @@ Adoption::Adoption(Connection* connection, Guest guest,
       receiver_(connection->peer.acked_seq(), connection->peer_edge(),
                 FinOf(connection->peer), connection->window_shift(Side::kGuest),
                 connection->peer.last.value, budget, now),
-      sender_(connection->peer.acked_seq(), connection->peer.next),
+      sender_(Sender::Way::kToGuest, connection->peer.acked_seq(),
+              connection->peer.next),
+      resender_(Sender::Way::kToPeer, connection->guest.acked_seq(),
+                connection->guest.next),
       first_window_(
           Distance(connection->peer.acked_seq(), connection->peer.edge)) {
+  resender_.Assume(now);
   TouchPeer(now);
 }
 
-void Adoption::Pause() {
+void Adoption::Pause(Time now) {
   guest_ = Guest::kStopped;
   sender_.Restart();
+  resender_ = Sender(Sender::Way::kToPeer, connection_->guest.acked_seq(),
+                     connection_->guest.next);
+  resender_.Assume(now);
   OfferWindow();
 }
 
@@ -70,12 +77,17 @@ void Adoption::OnPeer(const Packet& packet, const TcpSegment& segment, Time now,
     const Stream& guest = connection_->guest;
     const bool news = connection_->NoteAck(Side::kPeer, segment);
     guest_due_ |= news;
+    if (guest.acked_seq() > resender_.acked()) {
+      resender_.OnAck(guest.acked_seq(), now);
+    }
     // The guest needs these to see a loss at once.
     const bool duplicate = !news && segment.length() == 0 &&
                            segment.ack == guest.acked_seq() &&
                            guest.next > guest.acked_seq();
     if (duplicate && guest_runs()) {
       SendToGuest(IdleSeqForGuest(), kAck, segment.options.sack, output);
+    } else if (duplicate && resender_.in_flight()) {
+      resender_.OnDuplicateAck();
     }
     receiver_.Take(segment, SegmentSize(), now);
     NotePeer();
@@ -116,6 +128,7 @@ void Adoption::OnGuest(const Packet& packet, const TcpSegment& segment,
     if (!reset_) ChallengeGuest(now);
   } else {
     Forward(packet, output);
+    resender_.Sent({segment.seq, segment.end()}, now);
     TouchPeer(now);
   }
   OfferWindow();
@@ -147,6 +160,7 @@ void Adoption::Flush(Time now, Output& output) {
 Time Adoption::Deadline() const {
   if (reset_) return guest_ == Guest::kReady ? sender_.Deadline() : kNever;
   Time deadline = keepalive_;
+  if (resends()) deadline = std::min(deadline, resender_.Deadline());
   if (guest_ == Guest::kReady)
     deadline = std::min(deadline, sender_.Deadline());
   return deadline;
@@ -154,6 +168,11 @@ Time Adoption::Deadline() const {
 
 void Adoption::OnTimer(Time now, Output& output) {
   if (!reset_ && now >= keepalive_) {
+    SendKeepalive(output);
+    TouchPeer(now);
+  }
+  if (resends() && now >= resender_.Deadline() &&
+      resender_.OnTimer(SegmentSize(), now) == Sender::Expired::kProbe) {
     SendKeepalive(output);
     TouchPeer(now);
   }
@@ -248,6 +267,7 @@ void Adoption::TouchPeer(Time now) {
 
 void Adoption::Settle(Time now, Output& output) {
   if (!reset_ && receiver_.due() == Receiver::Due::kNow) SendAck(output);
+  if (resends()) Resend(now, output);
   if (guest_ == Guest::kReady) Replay(now, output);
   if (guest_due_ && guest_runs()) {
     SendToGuest(IdleSeqForGuest(), kAck, {}, output);
@@ -276,7 +296,7 @@ bool Adoption::Load(Reader& reader, Time now) {
       highest > peer.next) {
     return reader.Fail();
   }
-  sender_ = Sender(peer.acked_seq(), highest);
+  sender_ = Sender(Sender::Way::kToGuest, peer.acked_seq(), highest);
   if (guest_ == Guest::kReady) sender_.Resume(now);
   const auto bound = static_cast<uint32_t>(kMaxFlowBuffer);
   if (!receiver_.Load(reader, peer.acked_seq() + bound)) return false;

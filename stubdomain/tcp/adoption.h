@@ -38,8 +38,9 @@ enum class EditRefusal : uint8_t {
 
 // What a flow is and does beyond being followed: see TcpFlow. The receiving
 // half faces the peer, the sending half faces the guest; the bytes between them
-// are the receiver's. Guest data is not kept: it is forwarded with the stub's
-// acknowledgement, and the guest sends it again itself.
+// are the receiver's. Guest data is forwarded with the stub's acknowledgement.
+// What of it is in the connection's ResendStore is sent again while the guest
+// is stopped; a guest that runs does that itself.
 class Adoption {
  public:
   // Who hears the stub.
@@ -61,7 +62,7 @@ class Adoption {
 
   Guest guest() const { return guest_; }
   // The guest was stopped, again.
-  void Pause();
+  void Pause(Time now);
   // The guest runs, or is ready.
   void Resume(Guest guest, Time now, Output& output);
 
@@ -108,6 +109,9 @@ class Adoption {
   void SendKeepalive(Output& output);
   void Forward(const Packet& packet, Output& output);
   void TouchPeer(Time now);
+  Sender::Supply SupplyForPeer() const;
+  void Resend(Time now, Output& output);
+  bool resends() const { return !reset_ && guest_ == Guest::kStopped; }
 
   // Towards the guest.
   void ChallengeGuest(Time now);
@@ -132,7 +136,8 @@ class Adoption {
   bool reset_ = false;      // the peer has reset; the guest does not know
   bool guest_due_ = false;  // the guest is owed an acknowledgement
   Receiver receiver_;
-  Sender sender_;
+  Sender sender_;          // of the peer's bytes, to the guest
+  Sender resender_;        // of the guest's bytes, to the peer
   uint32_t first_window_;  // what the guest had promised
   RateLimit peer_challenges_{kMaxChallenges};
   RateLimit guest_challenges_{kMaxChallenges};

@@ -73,6 +73,37 @@ void Adoption::Forward(const Packet& packet, Output& output) {
   if (packet.tcp()->has(kAck)) receiver_.Acknowledged();
 }
 
+Sender::Supply Adoption::SupplyForPeer() const {
+  const Stream& guest = connection_->guest;
+  Sender::Supply supply;
+  supply.end = connection_->resendable();
+  supply.edge = guest.edge;
+  supply.fin = guest.fin_seen() && supply.end == guest.fin_seq() + 1;
+  supply.segment = SegmentSize();
+  supply.burst = supply.segment;
+  return supply;
+}
+
+void Adoption::Resend(Time now, Output& output) {
+  const auto supply = SupplyForPeer();
+  while (const auto piece = resender_.Next(supply)) {
+    const bool last = piece->end == supply.end;
+    const bool fin = last && supply.fin;
+    const uint32_t size = piece->length() - (fin ? 1 : 0);
+    TcpFields fields = FieldsForPeer(piece->begin, receiver_.edge());
+    fields.flags = static_cast<uint8_t>(kAck | (last && size > 0 ? kPsh : 0) |
+                                        (fin ? kFin : 0));
+    fields.options.sack = {};  // the segment is as long as may be without
+    TcpFrame frame(connection_->RouteTo(Side::kPeer), fields, size);
+    if (size > 0) connection_->resend->Read(piece->begin, frame.payload());
+    output.Emit(connection_->port, Side::kPeer, std::move(frame).Finish());
+    receiver_.Acknowledged();
+    resender_.Sent(*piece, now);
+    TouchPeer(now);
+  }
+  resender_.Wait(supply, now);
+}
+
 // -- to the guest, in the peer's name --
 
 TcpFields Adoption::FieldsForGuest(Seq seq, uint8_t flags) const {

@@ -91,6 +91,7 @@ void Connection::Restart() {
   guest = Stream{};
   peer = Stream{};
   promised = 0;
+  resend.reset();
   from_syn = false;
   guest_reset = false;
   peer_reset = false;
@@ -114,6 +115,7 @@ bool Connection::NoteAck(Side by, const TcpSegment& segment) {
   stream.acked = stream.PositionOf(segment.ack);
   stream.seen = std::max(stream.seen, stream.acked);
   stream.edge = Later(stream.edge, edge);
+  if (by == Side::kPeer && resend) resend->Release(segment.ack);
   return news;
 }
 
@@ -145,6 +147,25 @@ void Connection::NoteTimestamps(Side from, const TcpSegment& segment) {
       static_cast<int32_t>(timestamps.value - stream.last.value) >= 0 ||
       (segment.length() > 0 && segment.end() > stream.next);
   if (newer) stream.last = timestamps;
+}
+
+void Connection::Record(const TcpSegment& segment, ResendPool* pool) {
+  if (segment.payload.empty() || !guest.syn_seen || guest_reset ||
+      segment.end() > guest.next || segment.end() <= guest.acked_seq()) {
+    return;
+  }
+  if (!resend) {
+    const Seq begin = guest.SeqAt(std::max<uint64_t>(guest.acked, 1));
+    resend = std::make_unique<ResendStore>(begin, &pool->budget);
+  }
+  resend->Keep(segment.seq + (segment.has(kSyn) ? 1 : 0), segment.payload,
+               guest.fin_seen() ? guest.fin_seq() : guest.next);
+}
+
+Seq Connection::resendable() const {
+  Seq end = guest.SeqAt(std::max<uint64_t>(guest.acked, guest.syn_seen));
+  if (resend) end = Later(end, resend->end());
+  return guest.fin_seen() && end == guest.fin_seq() ? end + 1 : end;
 }
 
 namespace {
@@ -235,9 +256,11 @@ void Connection::Save(Writer& writer) const {
   writer.Bool(from_syn);
   writer.Bool(guest_reset);
   writer.Bool(peer_reset);
+  writer.Bool(resend != nullptr);
+  if (resend) resend->Save(writer);
 }
 
-bool Connection::Load(Reader& reader) {
+bool Connection::Load(Reader& reader, ResendPool* pool) {
   port = reader.U32();
   id = reader.GetFlowId();
   to_guest = LoadLink(reader);
@@ -248,6 +271,14 @@ bool Connection::Load(Reader& reader) {
   from_syn = reader.Bool();
   guest_reset = reader.Bool();
   peer_reset = reader.Bool();
+  if (reader.Bool()) {
+    const Seq begin = guest.SeqAt(std::max<uint64_t>(guest.acked, 1));
+    const Seq end = guest.fin_seen() ? guest.fin_seq() : guest.next;
+    resend = std::make_unique<ResendStore>(begin, &pool->budget);
+    if (!guest.syn_seen || !resend->Load(reader, Later(begin, end))) {
+      return reader.Fail();
+    }
+  }
   return reader.ok();
 }
 

@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <memory>
 
+#include "tcp/resend_store.h"
 #include "wire/packet.h"
 #include "wire/serial.h"
 #include "wire/side.h"
@@ -72,6 +74,8 @@ struct Connection {
   bool from_syn = false;  // watched since the first SYN
   bool guest_reset = false;
   bool peer_reset = false;  // and the guest knows
+  // Of what the guest has sent; null: nothing is kept.
+  std::unique_ptr<ResendStore> resend;
 
   Stream& of(Side side) { return side == Side::kGuest ? guest : peer; }
   const Stream& of(Side side) const {
@@ -98,10 +102,6 @@ struct Connection {
   bool closed() const {
     return guest_reset || peer_reset || (guest.fin_acked() && peer.fin_acked());
   }
-  bool quiet() const {
-    return guest.next == guest.acked_seq() && peer.next == peer.acked_seq();
-  }
-
   // Where the window ends that the peer goes by.
   Seq peer_edge() const {
     return peer.SeqAt(std::max(promised, peer.PositionOf(peer.edge)));
@@ -131,9 +131,15 @@ struct Connection {
   // To be called before NoteSent().
   void NoteTimestamps(Side from, const TcpSegment& segment);
 
+  // Keeps what a segment of the guest brings, if it was noted.
+  void Record(const TcpSegment& segment, ResendPool* pool);
+  // Behind what the stub could send again in the guest's name, from what is
+  // acknowledged on.
+  Seq resendable() const;
+
   void Save(Writer& writer) const;
   // False: malformed.
-  bool Load(Reader& reader);
+  bool Load(Reader& reader, ResendPool* pool);
 
  private:
   void Restart();

@@ -81,8 +81,8 @@ FlowTable::Entry* FlowTable::FindOrAdd(const Key& key, Side from,
   if (segment.has(kRst) || !(first_syn || under_way) || !MakeRoom()) {
     return nullptr;
   }
-  return Add(
-      std::make_unique<TcpFlow>(key.port, key.id, &config_.flow, budget_));
+  return Add(std::make_unique<TcpFlow>(key.port, key.id, &config_.flow, budget_,
+                                       &resend_));
 }
 
 bool FlowTable::MakeRoom() {
@@ -155,6 +155,12 @@ void FlowTable::ForAll(Time now, Event event) {
     event(*entry->flow);
     Update(entry, now);
   }
+}
+
+void FlowTable::Record(bool on) {
+  if (on == resend_.recording) return;
+  resend_.recording = on;
+  if (!on) ForEach([](TcpFlow& flow) { flow.DropRecord(); });
 }
 
 void FlowTable::Adopt(Time now) {
@@ -260,7 +266,7 @@ bool FlowTable::Load(Reader& reader, Time now) {
   std::unordered_map<Key, bool, Hash> seen(0, Hash{this});
   const uint32_t count = reader.U32();
   for (uint32_t i = 0; i < count && reader.ok(); ++i) {
-    auto flow = TcpFlow::Load(reader, &config_.flow, budget_, now);
+    auto flow = TcpFlow::Load(reader, &config_.flow, budget_, &resend_, now);
     if (!flow) return reader.Fail();
     if (!seen.emplace(Key{flow->port(), flow->id()}, true).second) {
       return reader.Fail();

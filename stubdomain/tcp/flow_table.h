@@ -58,6 +58,8 @@ class FlowTable {
   // `packet` has a TCP body; `from` says on which side of the stub it came.
   Result OnFrame(unsigned port, Side from, const Packet& packet, Time now,
                  Output& output);
+  // Whether a suspend is near: see TcpFlow. Off drops what was recorded.
+  void Record(bool on);
   void Adopt(Time now);
   void Release(Time now, Output& output);
   void Replay(Time now, Output& output);
@@ -119,6 +121,7 @@ class FlowTable {
 
   FlowTableConfig config_;
   BufferBudget* budget_;
+  ResendPool resend_;
   std::unordered_map<Key, std::unique_ptr<Entry>, Hash> flows_;
   // The longest idle first: those that are evicted first, and the others.
   Entries weak_;

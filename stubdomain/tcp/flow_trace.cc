@@ -56,7 +56,7 @@ FlowTrace::FlowTrace(const TraceSetup& setup)
     : budget(setup.budget),
       setup_(setup),
       flow(std::make_unique<TcpFlow>(kPort, IdOf(setup.ipv6), &setup_.config,
-                                     &budget, setup.translation)) {}
+                                     &budget, &resend, setup.translation)) {}
 
 void FlowTrace::Handshake() {
   const auto ts = setup_.timestamps
@@ -167,7 +167,7 @@ void FlowTrace::SaveAndLoad() {
   flow->Save(writer);
   flow.reset();
   Reader reader(writer.data());
-  flow = TcpFlow::Load(reader, &setup_.config, &budget, now);
+  flow = TcpFlow::Load(reader, &setup_.config, &budget, &resend, now);
   ASSERT_NE(flow, nullptr);
   EXPECT_EQ(reader.left(), 0u);
 }

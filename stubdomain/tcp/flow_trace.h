@@ -100,6 +100,7 @@ class FlowTrace : public Output {
   static constexpr unsigned kPort = 3;
 
   BufferBudget budget;
+  ResendPool resend;
   Time now{std::chrono::seconds(1000)};
 
  private:

@@ -175,7 +175,7 @@ TEST(Replaying, AClosedWindowIsProbed) {
   EXPECT_EQ(t.Sent(), "guest: . 999:999 ack 7 win 10000");
   t.Pass(seconds(100));
   t.Sent();
-  t.Pass(RetransmissionTimeout::kMax);
+  t.Pass(RetransmissionTimeout::kToGuest.max);
   EXPECT_EQ(t.Sent(), "guest: . 999:999 ack 7 win 10000");
   t.Guest({.seq = 7, .ack = 1000, .window = 5000});
   EXPECT_EQ(t.Sent(),

@@ -14,11 +14,23 @@ namespace stubdomain {
 
 class RetransmissionTimeout {
  public:
+  struct Bounds {
+    Duration initial;
+    Duration min;
+    Duration max;
+  };
   // The way to the guest is short, so the bounds are lower than the RFC's; the
   // minimum leaves room for delayed acknowledgements.
-  static constexpr Duration kInitial = std::chrono::milliseconds(200);
-  static constexpr Duration kMin = std::chrono::milliseconds(200);
-  static constexpr Duration kMax = std::chrono::seconds(10);
+  static constexpr Bounds kToGuest = {std::chrono::milliseconds(200),
+                                      std::chrono::milliseconds(200),
+                                      std::chrono::seconds(10)};
+  // RFC 6298, 2.1, 2.4 and 2.5.
+  static constexpr Bounds kToPeer = {std::chrono::seconds(1),
+                                     std::chrono::seconds(1),
+                                     std::chrono::seconds(60)};
+
+  explicit RetransmissionTimeout(const Bounds& bounds)
+      : bounds_(&bounds), base_(bounds.initial), backed_off_(base_) {}
 
   // A round trip of something that was sent only once.
   void Sample(Duration round_trip) {
@@ -32,22 +44,23 @@ class RetransmissionTimeout {
       variation_ = (3 * variation_ + error) / 4;
       smoothed_ = (7 * smoothed_ + round_trip) / 8;
     }
-    base_ = std::clamp(smoothed_ + 4 * variation_, kMin, kMax);
+    base_ = std::clamp(smoothed_ + 4 * variation_, bounds_->min, bounds_->max);
     backed_off_ = base_;
   }
   // The time ran out.
-  void BackOff() { backed_off_ = std::min(2 * backed_off_, kMax); }
+  void BackOff() { backed_off_ = std::min(2 * backed_off_, bounds_->max); }
   // Something was acknowledged.
   void Progress() { backed_off_ = base_; }
 
   Duration value() const { return backed_off_; }
 
  private:
+  const Bounds* bounds_;  // static
   bool measured_ = false;
   Duration smoothed_{};
   Duration variation_{};
-  Duration base_ = kInitial;
-  Duration backed_off_ = kInitial;
+  Duration base_;
+  Duration backed_off_;
 };
 
 }  // namespace stubdomain

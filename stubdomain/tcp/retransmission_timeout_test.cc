@@ -13,12 +13,15 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+constexpr RetransmissionTimeout::Bounds kBounds = {
+    milliseconds(200), milliseconds(200), seconds(10)};
+
 TEST(RetransmissionTimeout, BeginsAtItsInitialValue) {
-  EXPECT_EQ(RetransmissionTimeout().value(), RetransmissionTimeout::kInitial);
+  EXPECT_EQ(RetransmissionTimeout(kBounds).value(), kBounds.initial);
 }
 
 TEST(RetransmissionTimeout, FollowsWhatIsMeasured) {
-  RetransmissionTimeout timeout;
+  RetransmissionTimeout timeout(kBounds);
   timeout.Sample(milliseconds(400));
   // RFC 6298, 2.2: the round trip and four times half of it.
   EXPECT_EQ(timeout.value(), milliseconds(1200));
@@ -28,21 +31,21 @@ TEST(RetransmissionTimeout, FollowsWhatIsMeasured) {
 }
 
 TEST(RetransmissionTimeout, NeverLeavesItsBounds) {
-  RetransmissionTimeout timeout;
+  RetransmissionTimeout timeout(kBounds);
   timeout.Sample(std::chrono::microseconds(50));
-  EXPECT_EQ(timeout.value(), RetransmissionTimeout::kMin);
+  EXPECT_EQ(timeout.value(), kBounds.min);
   timeout.Sample(seconds(1000));
-  EXPECT_EQ(timeout.value(), RetransmissionTimeout::kMax);
+  EXPECT_EQ(timeout.value(), kBounds.max);
 }
 
 TEST(RetransmissionTimeout, DoublesUntilThereIsProgress) {
-  RetransmissionTimeout timeout;
+  RetransmissionTimeout timeout(kBounds);
   timeout.BackOff();
-  EXPECT_EQ(timeout.value(), 2 * RetransmissionTimeout::kInitial);
+  EXPECT_EQ(timeout.value(), 2 * kBounds.initial);
   for (int i = 0; i < 100; ++i) timeout.BackOff();
-  EXPECT_EQ(timeout.value(), RetransmissionTimeout::kMax);
+  EXPECT_EQ(timeout.value(), kBounds.max);
   timeout.Progress();
-  EXPECT_EQ(timeout.value(), RetransmissionTimeout::kInitial);
+  EXPECT_EQ(timeout.value(), kBounds.initial);
 }
 
 }  // namespace

@@ -27,10 +27,13 @@ void Sender::OnAck(Seq ack, Time now) {
     timed_.reset();
   }
   timeout_.Progress();
+  // Towards the peer by what was acknowledged (RFC 3465).
+  const uint32_t growth =
+      way_ == Way::kToGuest ? allowance_ : Distance(acked_, ack);
+  allowance_ = std::min(allowance_ + growth, kMaxInFlight);
   acked_ = ack;
   next_ = Later(next_, ack);
   highest_ = Later(highest_, ack);
-  allowance_ = std::min(2 * allowance_, kMaxInFlight);
   duplicates_ = 0;
   probing_ = false;
   // An acknowledgement of a part of what was lost shows the next loss (RFC

@@ -19,15 +19,27 @@ namespace stubdomain {
 class Sender {
  public:
   // What may be under way. The way to the guest is a queue in this host, so it
-  // needs no congestion control; this bounds the queue.
+  // needs no congestion control; this bounds the queue. Towards the peer only
+  // what was sent before is sent again, from one segment on (RFC 5681, 3.1).
   static constexpr uint32_t kMaxInFlight = 512 << 10;
   // Duplicate acknowledgements that mean a loss (RFC 5681, 3.2).
   static constexpr int kDuplicates = 3;
 
+  // To whom, which decides how careful it has to be.
+  enum class Way {
+    kToGuest,
+    kToPeer,  // through a network that may be congested
+  };
+
   // Everything before `acked` is acknowledged; up to `highest` was sent, by
   // whomever.
-  Sender(Seq acked, Seq highest)
-      : acked_(acked), next_(acked), highest_(Later(acked, highest)) {}
+  Sender(Way way, Seq acked, Seq highest)
+      : way_(way),
+        acked_(acked),
+        next_(acked),
+        highest_(Later(acked, highest)),
+        timeout_(way == Way::kToGuest ? RetransmissionTimeout::kToGuest
+                                      : RetransmissionTimeout::kToPeer) {}
 
   Seq acked() const { return acked_; }
   // Behind the last thing that was ever sent.
@@ -41,6 +53,12 @@ class Sender {
   void Resume(Time now) {
     Restart();
     deadline_ = now + timeout_.value();
+  }
+  // All that was sent is under way, for all that is known: the timer runs, if
+  // there is any. For a sender that was just made.
+  void Assume(Time now) {
+    next_ = highest_;
+    if (in_flight()) deadline_ = now + timeout_.value();
   }
   // `ack` lies within (acked(), highest()], or further if the receiver got it
   // another way.
@@ -78,6 +96,7 @@ class Sender {
     Time sent;
   };
 
+  Way way_;
   Seq acked_;
   Seq next_;
   Seq highest_;

@@ -29,14 +29,14 @@ int SendAll(Sender& sender, const Sender::Supply& supply, Time now) {
 }
 
 TEST(Sender, SendsAllThatTheWindowAllows) {
-  Sender sender(Seq(0), Seq(0));
+  Sender sender(Sender::Way::kToGuest, Seq(0), Seq(0));
   EXPECT_EQ(SendAll(sender, kOpen, kBegin), 3);
   EXPECT_EQ(sender.highest(), Seq(5000));
   EXPECT_TRUE(sender.in_flight());
 }
 
 TEST(Sender, WithNothingUnderWayThereIsNoTimer) {
-  Sender sender(Seq(0), Seq(0));
+  Sender sender(Sender::Way::kToGuest, Seq(0), Seq(0));
   EXPECT_EQ(sender.Deadline(), kNever);
   SendAll(sender, kOpen, kBegin);
   EXPECT_NE(sender.Deadline(), kNever);
@@ -46,7 +46,7 @@ TEST(Sender, WithNothingUnderWayThereIsNoTimer) {
 }
 
 TEST(Sender, ASlowReceiverIsGivenTime) {
-  Sender sender(Seq(0), Seq(0));
+  Sender sender(Sender::Way::kToGuest, Seq(0), Seq(0));
   SendAll(sender, kOpen, kBegin);
   const Time answer = kBegin + milliseconds(150);
   sender.OnAck(Seq(2000), answer);
@@ -55,7 +55,7 @@ TEST(Sender, ASlowReceiverIsGivenTime) {
 }
 
 TEST(Sender, WhatWasSentTwiceMeasuresNothing) {
-  Sender sender(Seq(0), Seq(0));
+  Sender sender(Sender::Way::kToGuest, Seq(0), Seq(0));
   SendAll(sender, kOpen, kBegin);
   const Time expired = sender.Deadline();
   EXPECT_EQ(sender.OnTimer(1000, expired), Sender::Expired::kSend);
@@ -64,13 +64,15 @@ TEST(Sender, WhatWasSentTwiceMeasuresNothing) {
   sender.OnAck(Seq(1000), answer);
   EXPECT_EQ(sender.Deadline(), kNever);
   SendAll(sender, kOpen, answer);
-  EXPECT_EQ(sender.Deadline(), answer + RetransmissionTimeout::kInitial);
+  EXPECT_EQ(sender.Deadline(),
+            answer + RetransmissionTimeout::kToGuest.initial);
 }
 
 TEST(Sender, BytesThatComeAnotherWayDoNotEndProbing) {
-  Sender sender(Seq(0), Seq(0));
+  Sender sender(Sender::Way::kToGuest, Seq(0), Seq(0));
   EXPECT_EQ(SendAll(sender, kShut, kBegin), 0);
-  EXPECT_EQ(sender.Deadline(), kBegin + RetransmissionTimeout::kInitial);
+  EXPECT_EQ(sender.Deadline(),
+            kBegin + RetransmissionTimeout::kToGuest.initial);
   sender.OnAck(Seq(1000), kBegin);
   EXPECT_EQ(SendAll(sender, kShut, kBegin), 0);
   const Time expired = sender.Deadline();
@@ -81,7 +83,7 @@ TEST(Sender, BytesThatComeAnotherWayDoNotEndProbing) {
 }
 
 TEST(Sender, RestartedItSendsEverythingAgain) {
-  Sender sender(Seq(0), Seq(0));
+  Sender sender(Sender::Way::kToGuest, Seq(0), Seq(0));
   SendAll(sender, kOpen, kBegin);
   sender.OnAck(Seq(2000), kBegin);
   sender.Restart();

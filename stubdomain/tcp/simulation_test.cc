@@ -118,16 +118,21 @@ class Simulation : public Output {
   int adoptions() const { return adoptions_; }
   int hand_overs() const { return hand_overs_; }
   int edits() const { return edits_; }
+  int resent() const { return resent_; }
   uint64_t most_kept() const { return most_kept_; }
 
   void Emit(unsigned port, Side to, Frame frame) override {
     ASSERT_EQ(port, kPort);
     ASSERT_LE(frame.bytes.size(), kMaxFrame);
     if (to == Side::kGuest) {
-      ASSERT_FALSE(stopped_) << "a frame for a guest that is stopped";
+      // A flow that is not adopted may pass frames on, translated.
+      const TcpFlow* flow = table_->Find(kPort, id_);
+      ASSERT_FALSE(stopped_ && flow->phase() == Phase::kAdopted)
+          << "a frame for a guest that is stopped";
       ToGuest(std::move(frame));
     } else {
       CheckWindow(frame);
+      if (stopped_ && Payload(frame) > 0) ++resent_;
       Travel(Side::kPeer, std::move(frame));
     }
   }
@@ -235,7 +240,12 @@ class Simulation : public Output {
   // -- suspends --
 
   void ScheduleSuspend() {
-    At(now_ + milliseconds(Pick({1, 10, 100, 1000})), [this] {
+    // A suspend is mostly, but not always, announced.
+    const auto delay = milliseconds(Pick({1, 10, 100, 1000}));
+    At(now_ + delay / Pick({2, 100}), [this] {
+      if (!stopped_) table_->Record(Chance(80));
+    });
+    At(now_ + delay, [this] {
       if (suspends_ && !stopped_) Suspend();
     });
   }
@@ -261,6 +271,7 @@ class Simulation : public Output {
     stopped_ = false;
     stopped_for_ += now_ - stopped_at_;
     table_->Release(now_, *this);
+    if (Chance(50)) table_->Record(false);
     DrainGuestQueue();
     At(now_ + milliseconds(Pick({0, 5, 100})), [this] {
       if (!stopped_) table_->Replay(now_, *this);
@@ -275,7 +286,14 @@ class Simulation : public Output {
     Reader reader(writer.data());
     ASSERT_TRUE(table_->Load(reader, now_));
     ASSERT_EQ(reader.left(), 0u);
+    table_->Record(Chance(80));
     ++hand_overs_;
+  }
+
+  static size_t Payload(const Frame& frame) {
+    Packet packet;
+    EXPECT_EQ(Parse(frame.bytes, frame.offload, &packet), Malformed::kNo);
+    return packet.tcp()->payload.size();
   }
 
   // Puts up to 300 other bytes in the place of up to 300 of the last ones.
@@ -342,6 +360,7 @@ class Simulation : public Output {
   int hand_overs_ = 0;
   int edits_ = 0;
   std::vector<uint8_t> expected_;  // of the guest, if there are edits
+  int resent_ = 0;
   uint64_t most_kept_ = 0;
 };
 
@@ -349,6 +368,7 @@ struct Totals {
   int adoptions = 0;
   int hand_overs = 0;
   int edits = 0;
+  int resent = 0;
   uint64_t most_kept = 0;
 };
 
@@ -361,6 +381,7 @@ Totals RunAll(Simulation::Options options, uint32_t first, uint32_t runs) {
     totals.adoptions += simulation.adoptions();
     totals.hand_overs += simulation.hand_overs();
     totals.edits += simulation.edits();
+    totals.resent += simulation.resent();
     totals.most_kept = std::max(totals.most_kept, simulation.most_kept());
     if (testing::Test::HasFailure()) {
       ADD_FAILURE() << "seed " << seed;
@@ -373,6 +394,7 @@ Totals RunAll(Simulation::Options options, uint32_t first, uint32_t runs) {
 TEST(Simulation, StreamsAreEqualOverABadNetwork) {
   const Totals totals = RunAll({}, 1, 1000);
   EXPECT_GT(totals.adoptions, 1000);
+  EXPECT_GT(totals.resent, 100);
   EXPECT_GT(totals.most_kept, 50000u);
 }
 

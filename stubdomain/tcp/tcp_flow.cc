@@ -10,8 +10,12 @@
 namespace stubdomain {
 
 TcpFlow::TcpFlow(unsigned port, const FlowId& id, const FlowConfig* config,
-                 BufferBudget* budget, const Translation& translation)
-    : translation_(translation), config_(config), budget_(budget) {
+                 BufferBudget* budget, ResendPool* resend,
+                 const Translation& translation)
+    : translation_(translation),
+      config_(config),
+      budget_(budget),
+      resend_(resend) {
   connection_.port = port;
   connection_.id = id;
 }
@@ -88,12 +92,14 @@ Verdict TcpFlow::Handle(Side from, const Packet& packet, Time now,
   }
   if (!adoption_) {
     connection_.Observe(from, packet, segment);
+    if (from == Side::kGuest) Record(packet);
     return Verdict::kPass;
   }
   if (from == Side::kPeer) {
     adoption_->OnPeer(packet, segment, now, output);
   } else {
     adoption_->OnGuest(packet, segment, now, output);
+    Record(packet);
   }
   LeaveIfLevel(now, output);
   return Verdict::kTaken;
@@ -101,7 +107,7 @@ Verdict TcpFlow::Handle(Side from, const Packet& packet, Time now,
 
 AdoptRefusal TcpFlow::Adopt(Time now) {
   if (adoption_) {
-    adoption_->Pause();
+    adoption_->Pause(now);
     return AdoptRefusal::kNone;
   }
   if (!tracked()) return AdoptRefusal::kUntracked;
@@ -167,6 +173,12 @@ EditRefusal TcpFlow::EditReply(uint64_t position, uint32_t length,
   return EditRefusal::kNone;
 }
 
+void TcpFlow::Record(const Packet& packet) {
+  if (resend_->recording && ChecksumOk(packet)) {
+    connection_.Record(*packet.tcp(), resend_);
+  }
+}
+
 void TcpFlow::LeaveIfLevel(Time now, Output& output) {
   if (connection_.guest_reset || connection_.peer_reset) {
     adoption_.reset();
@@ -181,6 +193,10 @@ bool TcpFlow::quiet() const {
   const Stream& peer = connection_.peer;
   return guest.next == guest.acked_seq() &&
          (adoption_ ? adoption_->level() : peer.next == peer.acked_seq());
+}
+
+bool TcpFlow::covered() const {
+  return connection_.resendable() == connection_.guest.next;
 }
 
 uint64_t TcpFlow::peer_bytes() const {
@@ -207,9 +223,11 @@ void TcpFlow::Save(Writer& writer) const {
 }
 
 std::unique_ptr<TcpFlow> TcpFlow::Load(Reader& reader, const FlowConfig* config,
-                                       BufferBudget* budget, Time now) {
-  auto flow = std::make_unique<TcpFlow>(0, FlowId{}, config, budget);
-  if (!flow->connection_.Load(reader) || !flow->translation_.Load(reader)) {
+                                       BufferBudget* budget, ResendPool* resend,
+                                       Time now) {
+  auto flow = std::make_unique<TcpFlow>(0, FlowId{}, config, budget, resend);
+  if (!flow->connection_.Load(reader, resend) ||
+      !flow->translation_.Load(reader)) {
     return nullptr;
   }
   if (reader.Bool()) {

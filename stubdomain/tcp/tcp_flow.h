@@ -25,10 +25,12 @@ namespace stubdomain {
 // -------------------
 // Two TCPs talk, and the flow sits between them.
 //
-//   kFollowing  Every frame passes. The flow notes how far each side is; it
-//               copies nothing.
+//   kFollowing  Every frame passes. The flow notes how far each side is. It
+//               copies nothing, unless a suspend is near: then it records what
+//               the guest sends until the peer has acknowledged it.
 //   kAdopted    The guest is stopped. The stub is the guest's TCP: it
-//               acknowledges what the peer sends, and keeps it.
+//               acknowledges what the peer sends, and keeps it; what was
+//               recorded it sends again when it has to.
 //   kReleased   The guest runs, but is not ready for what was kept. As
 //               kAdopted towards the peer; the guest's own segments are
 //               forwarded with the stub's acknowledgement.
@@ -58,10 +60,11 @@ enum class AdoptRefusal : uint8_t {
 
 class TcpFlow {
  public:
-  // `config` and `budget` outlive the flow. The first segment is handed to
-  // OnFrame() like all others.
+  // All three outlive the flow. The first segment is handed to OnFrame() like
+  // all others.
   TcpFlow(unsigned port, const FlowId& id, const FlowConfig* config,
-          BufferBudget* budget, const Translation& translation = {});
+          BufferBudget* budget, ResendPool* resend,
+          const Translation& translation = {});
 
   unsigned port() const { return connection_.port; }
   const FlowId& id() const { return connection_.id; }
@@ -81,6 +84,8 @@ class TcpFlow {
   // frames that came together have been handled.
   void Flush(Time now, Output& output);
   bool needs_flush() const;
+  // Forgets what was recorded of the guest's bytes.
+  void DropRecord() { connection_.resend.reset(); }
   // When OnTimer() has something to do; kNever if nothing ever. A call before
   // that does nothing.
   Time Deadline() const;
@@ -105,6 +110,9 @@ class TcpFlow {
   bool answered() const { return connection_.answered(); }
   // Nothing is unacknowledged in either direction.
   bool quiet() const;
+  // Whatever the guest has sent and the peer has not acknowledged could be sent
+  // again by the stub.
+  bool covered() const;
   // In-order payload bytes that the peer has sent since its SYN, kept ones
   // included, as EditReply() has left them. Nothing else makes it go back.
   uint64_t peer_bytes() const;
@@ -137,7 +145,8 @@ class TcpFlow {
   // Null, and nothing reserved, unless what is read is consistent. Timers
   // start anew.
   static std::unique_ptr<TcpFlow> Load(Reader& reader, const FlowConfig* config,
-                                       BufferBudget* budget, Time now);
+                                       BufferBudget* budget, ResendPool* resend,
+                                       Time now);
 
  private:
   // A segment in the flow's own numbers.
@@ -147,6 +156,7 @@ class TcpFlow {
   // Calls send(output) with an output that translates, if need be.
   template <typename Send>
   void Translated(Output& output, Send send);
+  void Record(const Packet& packet);
   void LeaveIfLevel(Time now, Output& output);
 
   Connection connection_;
@@ -154,6 +164,7 @@ class TcpFlow {
   bool awaited_ = false;
   const FlowConfig* config_;
   BufferBudget* budget_;
+  ResendPool* resend_;
   std::unique_ptr<Adoption> adoption_;  // null while following
 };
 

@@ -103,7 +103,7 @@ TEST(FlowSerial, AReplayGoesOnByItself) {
   t.Sent();
   t.SaveAndLoad();
   EXPECT_EQ(t.flow->phase(), Phase::kReplaying);
-  t.Pass(RetransmissionTimeout::kInitial);
+  t.Pass(RetransmissionTimeout::kToGuest.initial);
   EXPECT_EQ(t.Sent(), "guest: . 0:1000 ack 0 win 10000");
 }
 
@@ -141,7 +141,8 @@ TEST(FlowSerial, ACutFormIsRefused) {
   BufferBudget budget(1 << 20);
   for (size_t length = 0; length < writer.data().size(); ++length) {
     Reader reader(std::span(writer.data()).first(length));
-    EXPECT_EQ(TcpFlow::Load(reader, &config, &budget, t->now), nullptr)
+    EXPECT_EQ(TcpFlow::Load(reader, &config, &budget, &t->resend, t->now),
+              nullptr)
         << length;
     EXPECT_FALSE(reader.ok());
     EXPECT_EQ(budget.reserved(), 0u);
@@ -164,7 +165,8 @@ TEST(FlowSerial, AWrongByteIsRefusedOrHarmless) {
       ASSERT_EQ(t->budget.reserved(), 0u);
       Reader reader(bytes);
       const FlowConfig config{.buffer = 1 << 20, .keepalive = seconds(1)};
-      auto flow = TcpFlow::Load(reader, &config, &t->budget, t->now);
+      auto flow =
+          TcpFlow::Load(reader, &config, &t->budget, &t->resend, t->now);
       if (!flow) {
         EXPECT_FALSE(reader.ok());
         EXPECT_EQ(t->budget.reserved(), 0u);
@@ -176,7 +178,9 @@ TEST(FlowSerial, AWrongByteIsRefusedOrHarmless) {
       Writer again;
       t->flow->Save(again);
       Reader rereader(again.data());
-      EXPECT_NE(TcpFlow::Load(rereader, &config, &t->budget, t->now), nullptr)
+      EXPECT_NE(
+          TcpFlow::Load(rereader, &config, &t->budget, &t->resend, t->now),
+          nullptr)
           << "what was loaded cannot be saved and loaded, byte " << at;
       struct : Output {
         void Emit(unsigned, Side, Frame) override {}

@@ -20,7 +20,8 @@ class ListenerStubsTest : public testing::Test {
 
   FlowConfig config_;
   BufferBudget budget_{0};
-  TcpFlow flow_{0, Talk().id(), &config_, &budget_};
+  ResendPool resend_;
+  TcpFlow flow_{0, Talk().id(), &config_, &budget_, &resend_};
 };
 
 TEST_F(ListenerStubsTest, NumbersAreNotUsedAgain) {

@@ -41,7 +41,8 @@ typedef struct sd_stub sd_stub;
 /* No deadline. */
 #define SD_NEVER UINT64_MAX
 /* Longest time that a suspend waits for connections which nobody waits on to
- * have nothing unacknowledged. */
+ * be covered: what the guest has sent and the peer has not acknowledged is kept
+ * from the proposal on, so that it can be sent again in the guest's name. */
 #define SD_QUIET_MS 1000
 
 /* The two ends of the guest's network, as seen from the stub domain. */
@@ -247,7 +248,7 @@ enum sd_refusal sd_wait_for(sd_stub *stub, const struct sd_wait *wait,
 /* `owner` SD_OWNER_GUEST may only cancel its own stubs; the host any. */
 enum sd_refusal sd_cancel(sd_stub *stub, enum sd_owner owner, uint32_t number,
                           uint64_t now);
-/* Without a wait: suspend as soon as the followed flows are quiet (or
+/* Without a wait: suspend as soon as the followed flows are covered (or
  * SD_QUIET_MS is over). Asked twice, it is the same suspend. */
 enum sd_refusal sd_suspend(sd_stub *stub, uint64_t now);
 /* Also takes back a suspend that has not begun. */

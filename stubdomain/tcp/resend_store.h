@@ -1,0 +1,65 @@
+// What the guest has sent and the peer has not acknowledged, to send it again.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#ifndef STUBDOMAIN_TCP_RESEND_STORE_H_
+#define STUBDOMAIN_TCP_RESEND_STORE_H_
+
+#include <cstdint>
+#include <span>
+
+#include "tcp/buffer_budget.h"
+#include "tcp/reassembler.h"
+#include "wire/seq.h"
+#include "wire/serial.h"
+
+namespace stubdomain {
+
+// Bytes that are kept of what one connection's guest has sent, and of all
+// connections together. A guest that has more under way is not covered: it has
+// to send that again itself.
+inline constexpr uint32_t kMaxResend = 1 << 20;
+inline constexpr uint64_t kMaxResendTotal = 16 << 20;
+
+// Of all connections of a table.
+struct ResendPool {
+  // A suspend is near: what guests send is kept. Otherwise nothing is copied.
+  bool recording = false;
+  BufferBudget budget{kMaxResendTotal};
+};
+
+class ResendStore {
+ public:
+  // Nothing before `begin` is wanted. `budget` outlives the store.
+  ResendStore(Seq begin, BufferBudget* budget)
+      : bytes_(begin), share_(budget) {}
+
+  // Behind what can be sent again, from what is acknowledged on: a gap ends it.
+  Seq end() const { return bytes_.end(); }
+  // Bytes that are kept, those behind a gap included.
+  uint32_t size() const { return bytes_.ready() + bytes_.early(); }
+
+  // Keeps the bytes that are new, all of them or none: `limit` is behind the
+  // last byte that there is.
+  void Keep(Seq seq, std::span<const uint8_t> bytes, Seq limit);
+  // What lies before `to` is acknowledged.
+  void Release(Seq to);
+  // [from, from + out.size()) lies before end(), and was not released.
+  void Read(Seq from, std::span<uint8_t> out) const { bytes_.Read(from, out); }
+
+  void Save(Writer& writer) const { bytes_.Save(writer); }
+  // Of a store that was just made. False: malformed, or reaches beyond
+  // `limit`; of no use then.
+  bool Load(Reader& reader, Seq limit);
+
+ private:
+  void Account();
+
+  Reassembler bytes_;
+  BufferShare share_;  // reserves size()
+};
+
+}  // namespace stubdomain
+
+#endif  // STUBDOMAIN_TCP_RESEND_STORE_H_
