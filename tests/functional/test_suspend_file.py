@@ -37,8 +37,6 @@ def test_guest_runs_on_after_qemu_was_killed(vm, peer, make_vm):
     assert second.shell.check(IDENTITY) == identity
 
 
-@pytest.mark.skip(reason="not shown: after -incoming the guest, or its reply, "
-                  "has been seen to stall under load, not only with our file")
 def test_connection_survives_that_qemu_was_killed(make_vm, make_peer,
                                                   tap_network):
     """With the host's TCP as the peer: the stub domain's state is in the file,
