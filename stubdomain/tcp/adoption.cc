@@ -226,20 +226,34 @@ Seq Adoption::DesiredEdge() const {
   return Later(receiver_.edge(), next + window);
 }
 
-// Asks for an acknowledgement if it would tell the peer of enough room (RFC
-// 9293, 3.8.6.2.2).
-void Adoption::OfferWindow() {
-  if (reset_ || receiver_.fin_received()) return;
+// The peer is told of enough more room (RFC 9293, 3.8.6.2.2).
+bool Adoption::WorthTelling(Seq edge) const {
+  if (reset_ || receiver_.fin_received()) return false;
   const uint32_t enough = 2 * SegmentSize();
-  const Seq edge = Earlier(DesiredEdge(), receiver_.Reachable());
   const uint32_t gain = Distance(receiver_.edge(), edge);
   const uint32_t left = Distance(receiver_.next(), receiver_.edge());
   const uint32_t half =
       std::max(Distance(receiver_.next(), connection_->peer.edge) / 2, 1u);
-  if (guest_ == Guest::kReady ? gain >= std::min(enough, half)
-                              : gain >= enough && left < enough) {
+  return guest_ == Guest::kReady ? gain >= std::min(enough, half)
+                                 : gain >= enough && left < enough;
+}
+
+void Adoption::OfferWindow() {
+  if (WorthTelling(Earlier(DesiredEdge(), receiver_.Reachable()))) {
     receiver_.Demand(Receiver::Due::kLater);
   }
+}
+
+void Adoption::Feed() {
+  if (receiver_.lacking()) receiver_.Feed();
+  OfferWindow();
+}
+
+bool Adoption::starved() const {
+  if (receiver_.lacking()) return true;
+  const Seq desired = DesiredEdge();
+  return desired > receiver_.limit() && WorthTelling(desired) &&
+         !WorthTelling(Earlier(desired, receiver_.Reachable()));
 }
 
 // Keeps what is known of the peer's stream in step with what was taken of it.

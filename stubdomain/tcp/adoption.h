@@ -78,10 +78,13 @@ class Adoption {
   }
   Time Deadline() const;
   void OnTimer(Time now, Output& output);
+  // There is more room.
+  void Feed();
 
   // See TcpFlow.
   bool level() const;
   bool full() const;
+  bool starved() const;
   uint64_t kept() const;
   bool reset() const { return reset_; }
   // Nothing needs the stub any more.
@@ -100,6 +103,8 @@ class Adoption {
  private:
   // Towards the peer. `edge`: the end of the window to announce.
   Seq DesiredEdge() const;
+  bool WorthTelling(Seq edge) const;
+  // Makes an acknowledgement due if it would tell the peer of enough room.
   void OfferWindow();
   void NotePeer();
   void ChallengePeer(Time now);

@@ -21,16 +21,22 @@ class BufferBudget {
   BufferBudget& operator=(const BufferBudget&) = delete;
 
   // A limit below what is reserved binds what comes next.
-  void set_limit(uint64_t limit) { limit_ = limit; }
+  void set_limit(uint64_t limit) {
+    if (limit > limit_) ++news_;
+    limit_ = limit;
+  }
   uint64_t limit() const { return limit_; }
   uint64_t reserved() const { return reserved_; }
   uint64_t available() const { return limit_ - std::min(limit_, reserved_); }
+  // Changes whenever there is more room than before.
+  uint64_t news() const { return news_; }
 
  private:
   friend class BufferShare;
 
   uint64_t limit_;
   uint64_t reserved_ = 0;
+  uint64_t news_ = 0;
 };
 
 // What one connection has reserved; given back when it is destroyed.
@@ -57,6 +63,7 @@ class BufferShare {
   }
   // `bytes` is at most amount().
   void Release(uint64_t bytes) {
+    if (bytes > 0) ++budget_->news_;
     amount_ -= bytes;
     budget_->reserved_ -= bytes;
   }

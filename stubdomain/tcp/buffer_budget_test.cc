@@ -26,6 +26,21 @@ TEST(BufferBudget, GrantsUpToTheLimitAndNoMore) {
   EXPECT_EQ(b.amount(), 50u);
 }
 
+TEST(BufferBudget, TellsOfNewRoom) {
+  BufferBudget budget(100);
+  BufferShare share(&budget);
+  share.Reserve(60);
+  share.Release(0);
+  budget.set_limit(90);
+  const uint64_t before = budget.news();
+  EXPECT_EQ(before, 0u);
+  share.Release(1);
+  EXPECT_NE(budget.news(), before);
+  const uint64_t released = budget.news();
+  budget.set_limit(91);
+  EXPECT_NE(budget.news(), released);
+}
+
 TEST(BufferBudget, WhatIsThereAlreadyCountsBeyondTheLimit) {
   BufferBudget budget(100);
   BufferShare a(&budget);

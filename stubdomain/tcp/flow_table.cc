@@ -115,6 +115,7 @@ void FlowTable::Remove(Entry* entry) {
     timers_.erase({entry->timer, entry->number, entry});
   }
   unflushed_.erase(entry->number);
+  starved_.erase(entry->number);
   (entry->weak ? weak_ : strong_).erase(entry->place);
   flows_.erase(Key{entry->flow->port(), entry->flow->id()});
 }
@@ -140,11 +141,15 @@ void FlowTable::Update(Entry* entry, Time now) {
     if (timer != kNever) timers_.insert({timer, entry->number, entry});
     entry->timer = timer;
   }
-  if (flow.needs_flush()) {
-    unflushed_.emplace(entry->number, entry);
-  } else if (!unflushed_.empty()) {
-    unflushed_.erase(entry->number);
-  }
+  const auto mark = [entry](bool marked, std::map<uint64_t, Entry*>* entries) {
+    if (marked) {
+      entries->emplace(entry->number, entry);
+    } else if (!entries->empty()) {
+      entries->erase(entry->number);
+    }
+  };
+  mark(flow.needs_flush(), &unflushed_);
+  mark(flow.starved(), &starved_);
 }
 
 template <typename Event>
@@ -176,6 +181,14 @@ void FlowTable::Replay(Time now, Output& output) {
 }
 
 void FlowTable::Flush(Time now, Output& output) {
+  if (MayFeed()) {
+    fed_ = budget_->news();
+    const auto starved = starved_;
+    for (const auto& [number, entry] : starved) {
+      entry->flow->Feed();
+      Update(entry, now);
+    }
+  }
   const auto entries = unflushed_;
   for (const auto& [number, entry] : entries) {
     entry->flow->Flush(now, output);
@@ -220,6 +233,7 @@ EditRefusal FlowTable::EditReply(const TcpFlow& flow, uint64_t position,
 
 void FlowTable::Clear() {
   unflushed_.clear();
+  starved_.clear();
   timers_.clear();
   weak_.clear();
   strong_.clear();

@@ -64,7 +64,7 @@ class FlowTable {
   void Release(Time now, Output& output);
   void Replay(Time now, Output& output);
   void Flush(Time now, Output& output);
-  bool needs_flush() const { return !unflushed_.empty(); }
+  bool needs_flush() const { return !unflushed_.empty() || MayFeed(); }
   Time Deadline() const;
   void OnTimer(Time now, Output& output);
   // `flow` is of this table.
@@ -114,6 +114,8 @@ class FlowTable {
   bool MakeRoom();
   Entry* Add(std::unique_ptr<TcpFlow> flow);
   void Remove(Entry* entry);
+  // A flow lacks room, and there is more than when it was last looked for.
+  bool MayFeed() const { return !starved_.empty() && fed_ != budget_->news(); }
   // To be called after each event of the entry's flow.
   void Update(Entry* entry, Time now);
   template <typename Event>
@@ -128,6 +130,8 @@ class FlowTable {
   Entries strong_;
   std::set<Due> timers_;
   std::map<uint64_t, Entry*> unflushed_;  // by number
+  std::map<uint64_t, Entry*> starved_;    // by number
+  uint64_t fed_ = 0;  // the budget's news when the starved were last offered it
   uint64_t last_number_ = 0;
 };
 

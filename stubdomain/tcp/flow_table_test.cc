@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -61,8 +63,15 @@ class Table : public Output {
   }
   TcpFlow* Flow(int number) { return table.Find(0, Id(number)); }
 
-  void Emit(unsigned, Side to, Frame) override {
+  void Emit(unsigned, Side to, Frame frame) override {
     ++(to == Side::kGuest ? to_guest : to_peer);
+    last = std::move(frame);
+  }
+  // Of the last frame that was sent.
+  TcpSegment Last() const {
+    Packet packet;
+    EXPECT_EQ(Parse(last.bytes, last.offload, &packet), Malformed::kNo);
+    return *packet.tcp();
   }
   FrameOptions OptionsFor(unsigned, Side) const override { return {}; }
 
@@ -71,6 +80,7 @@ class Table : public Output {
   Time now{seconds(1000)};
   int to_guest = 0;
   int to_peer = 0;
+  Frame last;
 };
 
 TEST(FlowTable, AFlowBeginsWithASynFromEitherSide) {
@@ -250,6 +260,87 @@ TEST(FlowTable, ClearForgetsAll) {
 
 TEST(FlowTable, AnIdleFlowTakesLittleMemory) {
   EXPECT_LE(FlowTable::IdleFlowBytes(), 512u);
+}
+
+// Two connections share a budget that each of them could use up alone.
+class SharedBudget : public Table {
+ public:
+  SharedBudget() {
+    for (const int i : {1, 2}) Open(i);
+    budget.set_limit(150000);
+    table.Adopt(now);
+    EXPECT_EQ(budget.reserved(), 120000u);
+  }
+  // The peer sends as much as it may.
+  void Fill(int number) {
+    while (true) {
+      Say(Side::kPeer, number, kAck, std::string(1000, 'x'), 1 + sent[number],
+          1);
+      table.Flush(now, *this);
+      const uint32_t acked = static_cast<uint32_t>(Last().ack - Seq(1001));
+      if (acked == sent[number]) return;
+      sent[number] = acked;
+    }
+  }
+  std::map<int, uint32_t> sent;
+};
+
+TEST(FlowTable, AWindowThatClosedForAnothersSakeOpensAgain) {
+  SharedBudget t;
+  t.Fill(1);
+  t.Fill(2);
+  EXPECT_EQ(t.sent[1] + t.sent[2], 150000u);
+  EXPECT_EQ(t.Last().window, 0u);
+  EXPECT_FALSE(t.table.needs_flush());
+  t.table.Release(t.now, t);
+  t.to_peer = 0;
+  // The guest gives one of them up.
+  t.Say(Side::kGuest, 1, kRst, "", 1);
+  EXPECT_EQ(t.Flow(1)->kept(), 0u);
+  EXPECT_TRUE(t.table.needs_flush());
+  t.table.Flush(t.now, t);
+  EXPECT_EQ(t.to_peer, 2);
+  EXPECT_EQ(t.Last().destination_port, 80);
+  EXPECT_EQ(t.Last().source_port, kFirstPort + 2);
+  EXPECT_GE(t.Last().window, 60000u);
+  EXPECT_FALSE(t.table.needs_flush());
+}
+
+TEST(FlowTable, ALargerBudgetOpensTheWindow) {
+  SharedBudget t;
+  t.Fill(1);
+  t.Fill(2);
+  t.to_peer = 0;
+  t.budget.set_limit(150001);
+  EXPECT_TRUE(t.table.needs_flush());
+  t.table.Flush(t.now, t);
+  // Too little to be worth telling, and it is not asked again.
+  EXPECT_EQ(t.to_peer, 0);
+  EXPECT_FALSE(t.table.needs_flush());
+  t.budget.set_limit(1 << 20);
+  t.table.Flush(t.now, t);
+  EXPECT_EQ(t.to_peer, 2);
+  EXPECT_FALSE(t.table.needs_flush());
+}
+
+TEST(FlowTable, WhatWasNotKeptForLackOfRoomIsAskedForOnceThereIsSome) {
+  Table t;
+  for (const int i : {1, 2}) t.Open(i);
+  t.budget.set_limit(60010);
+  t.table.Adopt(t.now);
+  const std::string full(1000, 'x');
+  t.Say(Side::kPeer, 2, kAck, full, 1, 1);
+  t.table.Flush(t.now, t);
+  EXPECT_EQ(t.Last().ack, Seq(1011));
+  t.table.Release(t.now, t);
+  t.Say(Side::kGuest, 1, kRst, "", 1);
+  t.to_peer = 0;
+  EXPECT_TRUE(t.table.needs_flush());
+  t.table.Flush(t.now, t);
+  EXPECT_EQ(t.to_peer, 1);
+  t.Say(Side::kPeer, 2, kAck, full, 1, 1);
+  t.table.Flush(t.now, t);
+  EXPECT_EQ(t.Last().ack, Seq(2001));
 }
 
 TEST(FlowTable, ItLoadsWhatItSaved) {

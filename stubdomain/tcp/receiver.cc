@@ -59,6 +59,7 @@ void Receiver::Take(const TcpSegment& segment, uint32_t mss, Time now) {
   const bool gap = bytes_.early() > 0;
   const auto result = bytes_.Insert(segment.seq, segment.payload,
                                     fin_ ? Earlier(limit_, *fin_) : limit_);
+  lacking_ |= segment.end() > limit_ && limit_ < edge_;
   if (fin_received()) DropRoom();
   // RFC 5681, 4.2: every second full segment is acknowledged, and at once
   // whatever is not simply the next one.
@@ -78,6 +79,13 @@ void Receiver::Promise(Seq edge) {
   if (fin_received()) return;
   Reserve(Later(edge, edge_));
   edge_ = Later(edge_, limit_);
+}
+
+void Receiver::Feed() {
+  const Seq before = limit_;
+  Reserve(edge_);
+  if (limit_ > before) Demand(Due::kLater);
+  lacking_ = limit_ < edge_;
 }
 
 Seq Receiver::Reachable() const {

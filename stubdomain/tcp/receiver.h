@@ -84,6 +84,11 @@ class Receiver {
   void Promise(Seq edge);
   // How far room could be reserved now.
   Seq Reachable() const;
+  // Something that was promised came and was not kept, for lack of room.
+  bool lacking() const { return lacking_ && limit_ < edge_; }
+  // Reserves what is lacking, as far as it goes. The peer is to hear of it: it
+  // has to send again what was not kept.
+  void Feed();
   // The bytes before `to` are no longer needed, or came another way.
   void Release(Seq to);
 
@@ -113,6 +118,7 @@ class Receiver {
   Time timestamp_time_;
   uint8_t shift_;
   Due due_ = Due::kNothing;
+  bool lacking_ = false;
 };
 
 }  // namespace stubdomain

@@ -214,6 +214,11 @@ bool TcpFlow::peer_reset() const {
 uint64_t TcpFlow::kept() const { return adoption_ ? adoption_->kept() : 0; }
 bool TcpFlow::level() const { return !adoption_ || adoption_->level(); }
 bool TcpFlow::full() const { return adoption_ && adoption_->full(); }
+bool TcpFlow::starved() const { return adoption_ && adoption_->starved(); }
+
+void TcpFlow::Feed() {
+  if (adoption_) adoption_->Feed();
+}
 
 void TcpFlow::Save(Writer& writer) const {
   connection_.Save(writer);

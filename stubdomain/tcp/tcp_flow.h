@@ -135,6 +135,11 @@ class TcpFlow {
   // on until the guest takes some.
   bool full() const;
 
+  // More would be kept if there were room in the budget. Feed() it once there
+  // is: the peer may not ask for a long time.
+  bool starved() const;
+  void Feed();
+
   // A wait is open for it: it is neither evicted nor expired.
   bool awaited() const { return awaited_; }
   void set_awaited(bool awaited) { awaited_ = awaited; }

@@ -69,8 +69,6 @@ def test_everything_is_kept_while_the_guest_sleeps(make_vm, peer, body):
     assert report.step("wait ended").text.startswith("wait ended: replied")
 
 
-@pytest.mark.skip(reason="not shown: under load the second of two connections "
-                  "has been seen to starve after a wake by the total bound")
 def test_bound_for_all_connections_together(make_vm, peer):
     """Two connections, each within its own bound."""
     bound = 4 * MIB
