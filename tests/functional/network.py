@@ -5,31 +5,26 @@ Copyright (c) 2026 The Stubdomain authors
 SPDX-License-Identifier: GPL-2.0-or-later
 """
 
-import concurrent.futures
 import contextlib
-import ctypes
 import os
+import pathlib
 import socket
 import struct
-import subprocess
+import sys
 import time
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
+from harness.namespace import Namespace
 
 TAP = "tap0"
 PREFIXES = {4: 24, 6: 64}
 HOST = {4: "192.0.2.1", 6: "2001:db8::1"}    # addresses for documentation
 GUEST = {4: "192.0.2.2", 6: "2001:db8::2"}
-CLONE_NEWNET = 0x40000000
 
 
-def ip(*words):
-    subprocess.run(["ip", *words], check=True)
-
-
-class TapNetwork:
+class TapNetwork(Namespace):
     def __init__(self):
-        self.name = f"stubdomain-test-{os.getpid()}"
-        ip("netns", "add", self.name)
-        self.ip("link", "set", "lo", "up")
+        super().__init__(f"stubdomain-test-{os.getpid()}")
         self.ip("tuntap", "add", TAP, "mode", "tap", "vnet_hdr")
         # No other IPv6 traffic than the test's.
         self.run("sysctl", "-qw", f"net.ipv6.conf.{TAP}.accept_dad=0",
@@ -38,34 +33,6 @@ class TapNetwork:
             self.ip("address", "add", f"{HOST[family]}/{PREFIXES[family]}",
                     "dev", TAP)
         self.ip("link", "set", TAP, "up")
-
-    def close(self):
-        ip("netns", "delete", self.name)
-
-    @property
-    def wrapper(self):
-        """What comes before a command that is to run inside."""
-        return ["ip", "netns", "exec", self.name]
-
-    def run(self, *words):
-        return subprocess.run([*self.wrapper, *words], check=True, text=True,
-                              stdout=subprocess.PIPE).stdout
-
-    def ip(self, *words):
-        ip("-n", self.name, *words)
-
-    def make_socket(self, *args):
-        """A socket that lives in the namespace."""
-        # The thread that enters the namespace ends with it.
-        with concurrent.futures.ThreadPoolExecutor(1) as inside:
-            inside.submit(self._enter).result()
-            return inside.submit(socket.socket, *args).result()
-
-    def _enter(self):
-        with open(f"/run/netns/{self.name}") as namespace:
-            libc = ctypes.CDLL(None, use_errno=True)
-            if libc.setns(namespace.fileno(), CLONE_NEWNET):
-                raise OSError(ctypes.get_errno(), "setns")
 
     @contextlib.contextmanager
     def loss(self, family):

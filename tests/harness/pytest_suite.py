@@ -1,4 +1,4 @@
-"""Suites that are pytest's: functional, libvirt.
+"""Suites that are pytest's: engine, functional, libvirt.
 
 Copyright (c) 2026 The Stubdomain authors
 SPDX-License-Identifier: GPL-2.0-or-later
@@ -21,14 +21,29 @@ TEST_SECONDS = 400  # a hang is a failure
 GUEST_IMAGE = ["--with", "bash"]
 
 
+def engine(top, logs, report):
+    subprocess.run([top / "tests" / "progress", "ninja", "-C",
+                    top / "build" / "core", "tests/engine/engine-proxy"],
+                   check=True)
+    # They mostly wait, for timers of TCP.
+    run(top, logs, report, workers=4)
+
+
 def functional(top, logs, report):
+    build_guest_image(top)
     # Two at a time: each VM is mostly one busy thread.
     run(top, logs, report, workers=2)
 
 
 def libvirt(top, logs, report):
+    build_guest_image(top)
     # One libvirtd serves them all.
     run(top, logs, report, workers=1)
+
+
+def build_guest_image(top):
+    subprocess.run([sys.executable, top / "tests" / "guest-image" / "build",
+                    "--build", top / "build", *GUEST_IMAGE], check=True)
 
 
 class Results:
@@ -52,8 +67,6 @@ class Results:
 
 def run(top, logs, report, workers):
     tests = top / "tests"
-    subprocess.run([sys.executable, tests / "guest-image" / "build",
-                    "--build", top / "build", *GUEST_IMAGE], check=True)
     results = Results(logs, report)
     outcome = program.run(
         [sys.executable, "-m", "pytest", "-p", "harness.pytest_results",
