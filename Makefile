@@ -2,15 +2,14 @@
 #
 #   make            build everything
 #   make demo       the main job, live
-#   make check      all tests; SUITE=style|unit|qtest|functional|libvirt
-#                   for one
+#   make check      all tests; SUITE=style|unit|engine|qtest|functional|
+#                   libvirt for one
 #   make install    PREFIX=/usr/local DESTDIR=
 #
 # Copyright (c) 2026 The Stubdomain authors
 # SPDX-License-Identifier: GPL-2.0-or-later
 
 PREFIX ?= $(shell cat build/prefix 2>/dev/null || echo /usr/local)
-SUITE ?= style unit qtest functional libvirt
 PYTHON := /usr/bin/python3
 MESON := build/qemu/pyvenv/bin/meson
 QEMU_TARGETS := qemu-system-x86_64 qemu-img
@@ -41,6 +40,7 @@ guest: build
 demo: guest
 	@$(PYTHON) tests/demo/demo.py
 
+check: SUITE ?= style unit engine qtest functional libvirt
 check: build
 	@$(PYTHON) tests/run $(SUITE)
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 
 CXX = ["stubdomain/*.h", "stubdomain/*.cc", "guest/*.h", "guest/*.cc",
+       "tests/*.h", "tests/*.cc", ":!tests/qtest/*", "bench/*.cc",
        # Headers in C are laid out by hand.
        ":!stubdomain/include/*", ":!guest/include/*"]
 C = ["hw/*.c", "include/hw/*.h", "migration/*.c", "net/*.c", "tests/qtest/*.c"]
