@@ -22,15 +22,19 @@ Adoption::Adoption(Connection* connection, Guest guest,
     : connection_(connection),
       config_(config),
       guest_(guest),
-      receiver_(connection->peer.acked_seq(), connection->peer_edge(),
-                FinOf(connection->peer), connection->window_shift(Side::kGuest),
-                connection->peer.last.value, budget, now),
+      receiver_(
+          connection->peer.SeqAt(std::max<uint64_t>(connection->peer.acked, 1)),
+          connection->peer_edge(), FinOf(connection->peer),
+          connection->window_shift(Side::kGuest), connection->peer.last.value,
+          budget, now),
       sender_(Sender::Way::kToGuest, connection->peer.acked_seq(),
               connection->peer.next),
       resender_(Sender::Way::kToPeer, connection->guest.acked_seq(),
                 connection->guest.next),
       first_window_(
           Distance(connection->peer.acked_seq(), connection->peer.edge)) {
+  // The guest owes the peer the last acknowledgement of the handshake.
+  if (connection->peer.acked == 0) receiver_.Demand(Receiver::Due::kNow);
   resender_.Assume(now);
   TouchPeer(now);
 }
@@ -58,7 +62,7 @@ void Adoption::OnPeer(const Packet& packet, const TcpSegment& segment, Time now,
   if (reset_ || !ChecksumOk(packet)) return;
   const bool rst = segment.has(kRst);
   if (segment.has(kSyn) && !rst) {
-    ChallengePeer(now);
+    OnSynOfPeer(packet, segment, now, output);
   } else if (!rst && connection_->timestamps() &&
              receiver_.Outdated(segment, now)) {
     ChallengePeer(now);
@@ -69,7 +73,7 @@ void Adoption::OnPeer(const Packet& packet, const TcpSegment& segment, Time now,
     if (!reset_) ChallengePeer(now);
   } else if (!segment.has(kAck)) {
     return;
-  } else if (segment.ack > connection_->guest.next) {
+  } else if (!AckIsAcceptable(segment.ack)) {
     ChallengePeer(now);
   } else {
     connection_->NoteLink(Side::kPeer, packet.link);
@@ -97,11 +101,48 @@ void Adoption::OnPeer(const Packet& packet, const TcpSegment& segment, Time now,
   Settle(now, output);
 }
 
+// RFC 5961, 5.2: nothing that was not sent, and nothing older than the widest
+// window. Before the guest's SYN is acknowledged, nothing less (RFC 9293,
+// 3.10.7.4, SYN-RECEIVED).
+bool Adoption::AckIsAcceptable(Seq ack) const {
+  const Stream& guest = connection_->guest;
+  const uint32_t widest = uint32_t{65535}
+                          << connection_->window_shift(Side::kPeer);
+  return ack <= guest.next && ack + widest >= guest.acked_seq() &&
+         (guest.acked > 0 || ack > guest.isn);
+}
+
+// The peer lacks the guest's SYN-ACK, or both sides begin at once; else it is a
+// challenge (RFC 5961, 4.2).
+void Adoption::OnSynOfPeer(const Packet& packet, const TcpSegment& segment,
+                           Time now, Output& output) {
+  const bool repeated = segment.seq == connection_->peer.isn;
+  if (connection_->guest.acked > 0 || !repeated) return ChallengePeer(now);
+  if (segment.has(kAck)) {
+    if (!AckIsAcceptable(segment.ack)) return;
+    connection_->NoteLink(Side::kPeer, packet.link);
+    connection_->NoteTimestamps(Side::kPeer, segment);
+    guest_due_ |= connection_->NoteAck(Side::kPeer, segment);
+    resender_.OnAck(connection_->guest.acked_seq(), now);
+    receiver_.Demand(Receiver::Due::kNow);
+  } else if (peer_challenges_.Allow(now)) {
+    SendSynToPeer(output);
+  }
+}
+
 // What the guest has sent before it was stopped may still come while it is.
 void Adoption::OnGuest(const Packet& packet, const TcpSegment& segment,
                        Time now, Output& output) {
-  if (!ChecksumOk(packet) || segment.has(kSyn)) return;
+  if (!ChecksumOk(packet)) return;
   const Stream& guest = connection_->guest;
+  if (segment.has(kSyn)) {
+    // It lacks an answer that the stub has, or is still to give.
+    if (segment.seq != guest.isn || !guest_runs()) return;
+    if (segment.has(kAck)) TakeAck(segment, now);
+    if (guest.acked > 0 && connection_->peer.acked > 0) ChallengeGuest(now);
+    Settle(now, output);
+    return;
+  }
   if (!connection_->Plausible(Side::kGuest, segment)) {
     ChallengeGuest(now);
     Settle(now, output);
@@ -275,15 +316,17 @@ void Adoption::ChallengeGuest(Time now) {
 }
 
 void Adoption::TouchPeer(Time now) {
-  keepalive_ =
-      config_->keepalive > Duration::zero() ? now + config_->keepalive : kNever;
+  const bool wanted =
+      config_->keepalive > Duration::zero() && !connection_->closed();
+  keepalive_ = wanted ? now + config_->keepalive : kNever;
 }
 
 void Adoption::Settle(Time now, Output& output) {
   if (!reset_ && receiver_.due() == Receiver::Due::kNow) SendAck(output);
   if (resends()) Resend(now, output);
   if (guest_ == Guest::kReady) Replay(now, output);
-  if (guest_due_ && guest_runs()) {
+  // To a guest without the peer's SYN an acknowledgement means nothing.
+  if (guest_due_ && guest_runs() && connection_->peer.acked > 0) {
     SendToGuest(IdleSeqForGuest(), kAck, {}, output);
   }
 }

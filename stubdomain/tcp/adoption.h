@@ -56,7 +56,7 @@ class Adoption {
   // 5961, 7).
   static constexpr int kMaxChallenges = 10;
 
-  // `connection` is established and not closed. All three outlive this.
+  // `connection` is synchronized. All three outlive this.
   Adoption(Connection* connection, Guest guest, const FlowConfig* config,
            BufferBudget* budget, Time now);
 
@@ -108,10 +108,14 @@ class Adoption {
   void OfferWindow();
   void NotePeer();
   void ChallengePeer(Time now);
+  void OnSynOfPeer(const Packet& packet, const TcpSegment& segment, Time now,
+                   Output& output);
+  bool AckIsAcceptable(Seq ack) const;
   TcpFields FieldsForPeer(Seq seq, Seq edge) const;
   void SendToPeer(const TcpFields& fields, Output& output);
   void SendAck(Output& output);
   void SendKeepalive(Output& output);
+  void SendSynToPeer(Output& output);
   void Forward(const Packet& packet, Output& output);
   void TouchPeer(Time now);
   Sender::Supply SupplyForPeer() const;
@@ -125,6 +129,7 @@ class Adoption {
   Sender::Supply SupplyFor(const Output& output) const;
   void Replay(Time now, Output& output);
   void SendPiece(SeqRange piece, const Sender::Supply& supply, Output& output);
+  void SendSynToGuest(Output& output);
   void SendToGuest(Seq seq, uint8_t flags, const SackBlocks& sack,
                    Output& output);
   TcpFields FieldsForGuest(Seq seq, uint8_t flags) const;

@@ -62,6 +62,18 @@ void Adoption::SendKeepalive(Output& output) {
   SendToPeer(FieldsForPeer(seq, receiver_.edge()), output);
 }
 
+void Adoption::SendSynToPeer(Output& output) {
+  TcpFields fields = connection_->SynOf(Side::kGuest);
+  // What was a SYN is a SYN-ACK once the peer's has come; ECN was not agreed
+  // on then.
+  if ((fields.flags & kAck) == 0) fields.flags = kSyn | kAck;
+  fields.ack = receiver_.next();
+  if (fields.options.timestamps) {
+    fields.options.timestamps->echo = receiver_.timestamp();
+  }
+  SendToPeer(fields, output);
+}
+
 void Adoption::Forward(const Packet& packet, Output& output) {
   receiver_.Promise(DesiredEdge());
   const TcpFields fields = FieldsForPeer(Seq(), receiver_.edge());
@@ -81,12 +93,23 @@ Sender::Supply Adoption::SupplyForPeer() const {
   supply.fin = guest.fin_seen() && supply.end == guest.fin_seq() + 1;
   supply.segment = SegmentSize();
   supply.burst = supply.segment;
+  if (guest.acked == 0) {
+    // The SYN goes alone.
+    supply.end = guest.SeqAt(1);
+    supply.edge = supply.end;
+    supply.fin = false;
+  }
   return supply;
 }
 
 void Adoption::Resend(Time now, Output& output) {
   const auto supply = SupplyForPeer();
   while (const auto piece = resender_.Next(supply)) {
+    if (connection_->guest.acked == 0) {
+      SendSynToPeer(output);
+      resender_.Sent(*piece, now);
+      continue;
+    }
     const bool last = piece->end == supply.end;
     const bool fin = last && supply.fin;
     const uint32_t size = piece->length() - (fin ? 1 : 0);
@@ -135,6 +158,17 @@ void Adoption::SendToGuest(Seq seq, uint8_t flags, const SackBlocks& sack,
   guest_due_ = false;
 }
 
+void Adoption::SendSynToGuest(Output& output) {
+  TcpFields fields = connection_->SynOf(Side::kPeer);
+  if (connection_->guest.acked > 0) {
+    if ((fields.flags & kAck) == 0) fields.flags = kSyn | kAck;
+    fields.ack = connection_->guest.acked_seq();
+  }
+  output.Emit(connection_->port, Side::kGuest,
+              TcpFrame(connection_->RouteTo(Side::kGuest), fields, 0).Finish());
+  guest_due_ = false;
+}
+
 // The payload of a full segment, in both directions.
 uint32_t Adoption::SegmentSize() const {
   const uint32_t mss = std::min(connection_->guest.mss, connection_->peer.mss);
@@ -151,6 +185,11 @@ Sender::Supply Adoption::SupplyFor(const Output& output) const {
   supply.burst = supply.segment;
   if (output.OptionsFor(connection_->port, Side::kGuest).gso) {
     supply.burst = kMaxGsoPayload / supply.segment * supply.segment;
+  }
+  if (connection_->peer.acked == 0) {
+    supply.end = connection_->peer.SeqAt(1);
+    supply.edge = supply.end;
+    supply.fin = false;
   }
   return supply;
 }
@@ -171,6 +210,7 @@ void Adoption::Replay(Time now, Output& output) {
 
 void Adoption::SendPiece(SeqRange piece, const Sender::Supply& supply,
                          Output& output) {
+  if (connection_->peer.acked == 0) return SendSynToGuest(output);
   const bool last = piece.end == supply.end;
   const bool fin = last && supply.fin;
   const uint32_t size = piece.length() - (fin ? 1 : 0);

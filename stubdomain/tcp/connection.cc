@@ -19,6 +19,8 @@ constexpr uint16_t kMinMss = 64;
 // The widest window there is, or the largest buffer.
 constexpr int32_t kMaxAhead = 1 << 30;
 
+constexpr uint8_t kSynFlags = kSyn | kAck | kEce | kCwr;
+
 void NoteSyn(const TcpSegment& segment, Stream* stream) {
   const TcpOptions& options = segment.options;
   *stream = Stream{};
@@ -30,6 +32,8 @@ void NoteSyn(const TcpSegment& segment, Stream* stream) {
   stream->authenticated = options.authenticated;
   stream->window_shift = options.window_shift.value_or(0);
   stream->mss = std::max(options.mss.value_or(stream->mss), kMinMss);
+  stream->syn_window = segment.window;
+  stream->syn_flags = segment.flags & kSynFlags;
   stream->last = options.timestamps.value_or(Timestamps{});
   stream->isn = segment.seq;
   stream->next = segment.end();
@@ -42,6 +46,29 @@ bool Within(Seq seq, Seq from, int32_t below, int32_t above) {
 }
 
 }  // namespace
+
+bool Connection::ecn() const {
+  const auto agreed = [](const Stream& first, const Stream& second) {
+    return first.syn_flags == (kSyn | kEce | kCwr) &&
+           second.syn_flags == (kSyn | kAck | kEce);
+  };
+  return agreed(guest, peer) || agreed(peer, guest);
+}
+
+TcpFields Connection::SynOf(Side from) const {
+  const Stream& stream = of(from);
+  const Stream& other = of(Other(from));
+  TcpFields fields;
+  fields.seq = stream.isn;
+  fields.flags = stream.syn_flags;
+  fields.window = stream.syn_window;
+  fields.options.mss = stream.mss;
+  if (stream.scaled) fields.options.window_shift = stream.window_shift;
+  fields.options.sack_permitted = stream.sack_permitted;
+  if (stream.timestamps) fields.options.timestamps = stream.last;
+  if ((fields.flags & kAck) != 0) fields.ack = other.SeqAt(1);
+  return fields;
+}
 
 Route Connection::RouteTo(Side side) const {
   return side == Side::kGuest ? Route{to_guest, id.peer, id.guest}
@@ -74,6 +101,12 @@ void Connection::Observe(Side from, const Packet& packet,
       if (established() && !closed()) return;
       if (!segment.has(kAck) && (stream.syn_seen || closed())) Restart();
       NoteSyn(segment, &stream);
+      // A window in a SYN counts as well; it is all that is known of the
+      // buffers until both sides have acknowledged something.
+      if (other.syn_seen) {
+        stream.edge += other.syn_window;
+        of(Other(from)).edge = Later(other.edge, other.next + segment.window);
+      }
       if (!segment.has(kAck)) from_syn = true;
     }
     NoteLink(from, packet.link);
@@ -179,6 +212,8 @@ void SaveStream(const Stream& stream, Writer& writer) {
   writer.Bool(stream.authenticated);
   writer.U8(stream.window_shift);
   writer.U16(stream.mss);
+  writer.U16(stream.syn_window);
+  writer.U8(stream.syn_flags);
   writer.Put(stream.isn);
   writer.Put(stream.next);
   writer.Put(stream.edge);
@@ -198,6 +233,8 @@ bool LoadStream(Reader& reader, Stream* stream) {
   stream->authenticated = reader.Bool();
   stream->window_shift = reader.U8();
   stream->mss = reader.U16();
+  stream->syn_window = reader.U16();
+  stream->syn_flags = reader.U8();
   stream->isn = reader.GetSeq();
   stream->next = reader.GetSeq();
   stream->edge = reader.GetSeq();
@@ -217,8 +254,10 @@ bool LoadStream(Reader& reader, Stream* stream) {
       Within(stream->edge, acked, 0, kMaxAhead) &&
       stream->seen >= stream->acked && stream->seen <= next &&
       (!stream->fin_seen() || (stream->fin > 0 && next == stream->fin + 1)) &&
-      (stream->syn_seen || (stream->acked == 0 && next == 0 &&
-                            stream->seen == 0 && !stream->fin_seen()));
+      (stream->syn_seen
+           ? stream->seen > 0 && (stream->syn_flags & ~kSynFlags) == 0
+           : (stream->acked == 0 && next == 0 && stream->seen == 0 &&
+              !stream->fin_seen()));
   return consistent || reader.Fail();
 }
 

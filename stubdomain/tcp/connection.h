@@ -33,6 +33,8 @@ struct Stream {
   bool authenticated = false;
   uint8_t window_shift = 0;  // of the windows that the sender announces
   uint16_t mss = 536;        // largest payload that the sender takes
+  uint16_t syn_window = 0;   // never scaled
+  uint8_t syn_flags = 0;     // kSyn, kAck, kEce, kCwr
   Seq isn;
 
   Seq next;               // behind the last thing sent
@@ -84,6 +86,8 @@ struct Connection {
 
   bool timestamps() const { return guest.timestamps && peer.timestamps; }
   bool sack() const { return guest.sack_permitted && peer.sack_permitted; }
+  // Both sides have agreed to mark congestion (RFC 3168, 6.1.1).
+  bool ecn() const;
   // How far the windows are shifted that `side` announces.
   uint8_t window_shift(Side side) const {
     return guest.scaled && peer.scaled ? of(side).window_shift : 0;
@@ -99,8 +103,15 @@ struct Connection {
     return guest.acked > 0 && !guest_reset && !peer_reset;
   }
   bool established() const { return answered() && peer.acked > 0; }
+  bool reset() const { return guest_reset || peer_reset; }
+  // The guest has begun to connect, and nobody has answered.
+  bool opening() const { return guest.syn_seen && !peer.syn_seen && !reset(); }
+  // Both sides have sent their SYN, whatever has become of that.
+  bool synchronized() const {
+    return guest.syn_seen && peer.syn_seen && !reset();
+  }
   bool closed() const {
-    return guest_reset || peer_reset || (guest.fin_acked() && peer.fin_acked());
+    return reset() || (guest.fin_acked() && peer.fin_acked());
   }
   // Where the window ends that the peer goes by.
   Seq peer_edge() const {
@@ -112,6 +123,9 @@ struct Connection {
            segment.end() <= peer_edge();
   }
 
+  // The SYN or SYN-ACK that `from` has sent, as it was, but with the latest
+  // timestamps.
+  TcpFields SynOf(Side from) const;
   // The way of frames to a side in the other side's name.
   Route RouteTo(Side side) const;
 

@@ -320,7 +320,7 @@ class Simulation : public Output {
     Packet packet;
     ASSERT_EQ(Parse(frame.bytes, frame.offload, &packet), Malformed::kNo);
     const TcpSegment& segment = *packet.tcp();
-    if (segment.has(kRst)) return;
+    if (segment.has(kRst) || segment.has(kSyn)) return;
     const Seq edge = segment.ack + (uint32_t{segment.window} << shift_);
     const TcpFlow* flow = table_->Find(kPort, id_);
     if (flow == nullptr || flow->phase() != Phase::kAdopted) {

@@ -21,6 +21,7 @@ TcpFlow::TcpFlow(unsigned port, const FlowId& id, const FlowConfig* config,
 }
 
 Phase TcpFlow::phase() const {
+  if (opening_) return Phase::kAdopted;
   if (!adoption_) return Phase::kFollowing;
   switch (adoption_->guest()) {
     case Adoption::Guest::kStopped:
@@ -74,7 +75,10 @@ Verdict TcpFlow::Handle(Side from, const Packet& packet, Time now,
   // lasting harm to what is known.
   constexpr uint8_t kLasting = kSyn | kFin | kRst;
   if ((segment.flags & kLasting) != 0 && !ChecksumOk(packet)) {
-    return adoption_ ? Verdict::kTaken : Verdict::kPass;
+    return phase() == Phase::kFollowing ? Verdict::kPass : Verdict::kTaken;
+  }
+  if (opening_ && from == Side::kPeer) {
+    return HandleOpening(packet, now, output);
   }
   const bool reborn = from == Side::kGuest && segment.has(kSyn) &&
                       !segment.has(kAck) &&
@@ -83,6 +87,11 @@ Verdict TcpFlow::Handle(Side from, const Packet& packet, Time now,
     // The guest has forgotten the connection: nobody will read what was kept.
     adoption_.reset();
     connection_.guest_reset = true;
+  }
+  if (adoption_ && closed() && BeginsAnew(from, segment)) {
+    // The peer may use the ports again; what becomes of it is the guest's
+    // business.
+    adoption_.reset();
   }
   if (!adoption_ && from == Side::kPeer && established() && !closed() &&
       connection_.Overruns(segment)) {
@@ -105,22 +114,46 @@ Verdict TcpFlow::Handle(Side from, const Packet& packet, Time now,
   return Verdict::kTaken;
 }
 
+Verdict TcpFlow::HandleOpening(const Packet& packet, Time now, Output& output) {
+  if (opening_->OnPeer(packet, *packet.tcp())) {
+    opening_.reset();
+    MakeAdoption(now);
+    adoption_->Flush(now, output);
+  }
+  return Verdict::kTaken;
+}
+
+void TcpFlow::MakeAdoption(Time now) {
+  adoption_ = std::make_unique<Adoption>(
+      &connection_, Adoption::Guest::kStopped, config_, budget_, now);
+}
+
 AdoptRefusal TcpFlow::Adopt(Time now) {
+  if (opening_) return AdoptRefusal::kNone;
   if (adoption_) {
     adoption_->Pause(now);
     return AdoptRefusal::kNone;
   }
   if (!tracked()) return AdoptRefusal::kUntracked;
-  if (closed()) return AdoptRefusal::kClosed;
-  if (!established()) return AdoptRefusal::kNotEstablished;
-  adoption_ = std::make_unique<Adoption>(
-      &connection_, Adoption::Guest::kStopped, config_, budget_, now);
+  if (connection_.reset()) return AdoptRefusal::kReset;
+  if (connection_.opening()) {
+    opening_ = std::make_unique<Opening>(&connection_, now);
+  } else if (connection_.synchronized()) {
+    MakeAdoption(now);
+  } else {
+    return AdoptRefusal::kUnanswered;
+  }
   return AdoptRefusal::kNone;
 }
 
 void TcpFlow::Release(Time now, Output& output) {
   if (phase() != Phase::kAdopted) return;
   Translated(output, [&](Output& sent) {
+    if (opening_) {
+      opening_->Leave(sent);
+      opening_.reset();
+      return;
+    }
     adoption_->Resume(Adoption::Guest::kRuns, now, sent);
     LeaveIfLevel(now, sent);
   });
@@ -144,12 +177,14 @@ bool TcpFlow::needs_flush() const {
 }
 
 Time TcpFlow::Deadline() const {
+  if (opening_) return opening_->Deadline();
   return adoption_ ? adoption_->Deadline() : kNever;
 }
 
 void TcpFlow::OnTimer(Time now, Output& output) {
-  if (!adoption_ || now < Deadline()) return;
+  if (now < Deadline()) return;
   Translated(output, [&](Output& sent) {
+    if (opening_) return opening_->OnTimer(now, sent);
     adoption_->OnTimer(now, sent);
     LeaveIfLevel(now, sent);
   });
@@ -208,7 +243,8 @@ bool TcpFlow::peer_closed() const {
 }
 
 bool TcpFlow::peer_reset() const {
-  return connection_.peer_reset || (adoption_ && adoption_->reset());
+  return connection_.peer_reset || (adoption_ && adoption_->reset()) ||
+         (opening_ && opening_->refused());
 }
 
 uint64_t TcpFlow::kept() const { return adoption_ ? adoption_->kept() : 0; }
@@ -223,6 +259,8 @@ void TcpFlow::Feed() {
 void TcpFlow::Save(Writer& writer) const {
   connection_.Save(writer);
   translation_.Save(writer);
+  writer.Bool(opening_ != nullptr);
+  if (opening_) opening_->Save(writer);
   writer.Bool(adoption_ != nullptr);
   if (adoption_) adoption_->Save(writer);
 }
@@ -235,13 +273,18 @@ std::unique_ptr<TcpFlow> TcpFlow::Load(Reader& reader, const FlowConfig* config,
       !flow->translation_.Load(reader)) {
     return nullptr;
   }
+  const Connection& connection = flow->connection_;
   if (reader.Bool()) {
-    if (!flow->tracked() || !flow->established()) {
+    if (!flow->tracked() || !connection.opening()) reader.Fail();
+    flow->opening_ = std::make_unique<Opening>(&flow->connection_, now);
+    flow->opening_->Load(reader);
+  }
+  if (reader.Bool()) {
+    if (!flow->tracked() || !connection.synchronized()) {
       reader.Fail();
       return nullptr;
     }
-    flow->adoption_ = std::make_unique<Adoption>(
-        &flow->connection_, Adoption::Guest::kStopped, config, budget, now);
+    flow->MakeAdoption(now);
     if (!flow->adoption_->Load(reader, now)) return nullptr;
   }
   return reader.ok() ? std::move(flow) : nullptr;

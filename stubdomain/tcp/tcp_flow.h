@@ -13,6 +13,7 @@
 #include "tcp/adoption.h"
 #include "tcp/buffer_budget.h"
 #include "tcp/connection.h"
+#include "tcp/opening.h"
 #include "tcp/translation.h"
 #include "wire/frame.h"
 #include "wire/packet.h"
@@ -30,7 +31,9 @@ namespace stubdomain {
 //               the guest sends until the peer has acknowledged it.
 //   kAdopted    The guest is stopped. The stub is the guest's TCP: it
 //               acknowledges what the peer sends, and keeps it; what was
-//               recorded it sends again when it has to.
+//               recorded it sends again when it has to. As long as the peer has
+//               not answered the guest's SYN, that is all there is to do, and
+//               an Opening does it; from the peer's SYN on it is an Adoption.
 //   kReleased   The guest runs, but is not ready for what was kept. As
 //               kAdopted towards the peer; the guest's own segments are
 //               forwarded with the stub's acknowledgement.
@@ -53,9 +56,9 @@ enum class Phase : uint8_t { kFollowing, kAdopted, kReleased, kReplaying };
 // Why a flow was not adopted; its frames then pass in every phase.
 enum class AdoptRefusal : uint8_t {
   kNone,
-  kUntracked,       // its SYN was not seen, or it has options like MPTCP
-  kNotEstablished,  // the handshake is not over
-  kClosed,          // it is over, closed in both directions or reset
+  kUntracked,   // its SYN was not seen, or it has options like MPTCP
+  kUnanswered,  // the guest has not answered the peer's SYN
+  kReset,       // either side has reset it
 };
 
 class TcpFlow {
@@ -162,6 +165,9 @@ class TcpFlow {
   template <typename Send>
   void Translated(Output& output, Send send);
   void Record(const Packet& packet);
+  Verdict HandleOpening(const Packet& packet, Time now, Output& output);
+  // The guest was stopped.
+  void MakeAdoption(Time now);
   void LeaveIfLevel(Time now, Output& output);
 
   Connection connection_;
@@ -170,7 +176,9 @@ class TcpFlow {
   const FlowConfig* config_;
   BufferBudget* budget_;
   ResendPool* resend_;
-  std::unique_ptr<Adoption> adoption_;  // null while following
+  // At most one of the two; none while following.
+  std::unique_ptr<Opening> opening_;
+  std::unique_ptr<Adoption> adoption_;
 };
 
 }  // namespace stubdomain
