@@ -34,6 +34,14 @@ class TapNetwork(Namespace):
                     "dev", TAP)
         self.ip("link", "set", TAP, "up")
 
+    def connect(self, host, port, timeout):
+        """A connection from the namespace to a listening guest."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        client = self.make_socket(family, socket.SOCK_STREAM)
+        client.settimeout(timeout)
+        client.connect((host, port))
+        return client
+
     @contextlib.contextmanager
     def loss(self, family):
         """All TCP from the guest is lost for a while."""

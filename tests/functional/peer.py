@@ -75,6 +75,15 @@ class Connection:
             data += piece
         return data
 
+    def read_exactly(self, size):
+        data = bytearray()
+        while len(data) < size:
+            piece = self.socket.recv(min(size - len(data), 1 << 20))
+            if not piece:
+                raise EOFError(f"the guest closed after {len(data)} bytes")
+            data += piece
+        return bytes(data)
+
     def probe_every_second(self, probes):
         """TCP keep-alives, and how many may remain without an answer."""
         for option, value in ((socket.TCP_KEEPIDLE, 1),

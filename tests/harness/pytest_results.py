@@ -14,6 +14,14 @@ def tail(text):
     return "\n".join(text.splitlines()[-SECTION_LINES:])
 
 
+def reason(report):
+    """What failed, before the long story of how."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is None:
+        return ""
+    return f"{crash.path}:{crash.lineno}: {crash.message}\n\n"
+
+
 class Results:
     def __init__(self):
         self.open = {}  # test -> what its phases said so far
@@ -25,7 +33,7 @@ class Results:
         result["seconds"] += getattr(report, "duration", 0.0)
         if report.failed:
             result["status"] = "failed"
-            result["detail"] += f"{report.longreprtext}\n"
+            result["detail"] += f"{reason(report)}{report.longreprtext}\n"
             result["detail"] += "".join(
                 f"-- {title}\n{tail(text)}\n" for title, text in report.sections)
         elif report.skipped:

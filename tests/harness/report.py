@@ -8,6 +8,7 @@ import collections
 
 PASSED, FAILED, SKIPPED = "passed", "FAILED", "skipped"
 DETAIL_LINES = 150  # the rest is in the log
+FIRST_LINES = 10    # of them, from the beginning
 
 
 class Report:
@@ -44,9 +45,10 @@ class Report:
         for suite, name, detail, log in self.failures:
             print(f"\n-- {suite}: {name} failed (log: {log})")
             lines = detail.rstrip().splitlines()
-            if len(lines) > DETAIL_LINES:
-                print(f"[{len(lines) - DETAIL_LINES} lines before]")
-            print("\n".join(lines[-DETAIL_LINES:]))
+            if (hidden := len(lines) - DETAIL_LINES) > 0:
+                lines[FIRST_LINES:FIRST_LINES + hidden] = [
+                    f"[{hidden} more lines]"]
+            print("\n".join(lines))
         if self.failures:
             print()
         end = f"{self.counts[PASSED]} passed, {self.counts[FAILED]} failed"
