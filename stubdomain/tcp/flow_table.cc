@@ -62,6 +62,9 @@ FlowTable::Result FlowTable::OnFrame(unsigned port, Side from,
   Entry* entry = FindOrAdd(key, from, segment);
   if (entry == nullptr) return {};
   const Verdict verdict = entry->flow->OnFrame(from, packet, now, output);
+  if (stopped_ && entry->flow->phase() == Phase::kFollowing) {
+    entry->flow->Adopt(now);
+  }
   Entries& list = entry->weak ? weak_ : strong_;
   list.splice(list.end(), list, entry->place);
   Update(entry, now);
@@ -169,10 +172,12 @@ void FlowTable::Record(bool on) {
 }
 
 void FlowTable::Adopt(Time now) {
+  stopped_ = true;
   ForAll(now, [&](TcpFlow& flow) { flow.Adopt(now); });
 }
 
 void FlowTable::Release(Time now, Output& output) {
+  stopped_ = false;
   ForAll(now, [&](TcpFlow& flow) { flow.Release(now, output); });
 }
 

@@ -60,6 +60,8 @@ class FlowTable {
                  Output& output);
   // Whether a suspend is near: see TcpFlow. Off drops what was recorded.
   void Record(bool on);
+  // From here to Release() the guest is stopped: flows that could not be
+  // adopted are as soon as they can, when a frame of theirs comes.
   void Adopt(Time now);
   void Release(Time now, Output& output);
   void Replay(Time now, Output& output);
@@ -133,6 +135,7 @@ class FlowTable {
   std::map<uint64_t, Entry*> starved_;    // by number
   uint64_t fed_ = 0;  // the budget's news when the starved were last offered it
   uint64_t last_number_ = 0;
+  bool stopped_ = false;
 };
 
 }  // namespace stubdomain

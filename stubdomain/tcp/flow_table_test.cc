@@ -227,6 +227,20 @@ TEST(FlowTable, AllFlowsGoThroughTheirPhasesTogether) {
   EXPECT_EQ(t.budget.reserved(), 0u);
 }
 
+TEST(FlowTable, WhatBeginsWhileTheGuestIsStoppedIsAdopted) {
+  Table t;
+  t.table.Adopt(t.now);
+  // The frame was under way when the guest was stopped.
+  EXPECT_EQ(t.Say(Side::kGuest, 1, kSyn).verdict, Verdict::kPass);
+  EXPECT_EQ(t.Flow(1)->phase(), Phase::kAdopted);
+  EXPECT_EQ(t.Say(Side::kPeer, 1, kSyn | kAck, "", 0, 1).verdict,
+            Verdict::kTaken);
+  EXPECT_EQ(t.to_peer, 1);
+  t.table.Release(t.now, t);
+  t.Say(Side::kGuest, 2, kSyn);
+  EXPECT_EQ(t.Flow(2)->phase(), Phase::kFollowing);
+}
+
 TEST(FlowTable, ItsDeadlineIsTheFirstOfItsFlows) {
   Table t;
   t.Open(1);

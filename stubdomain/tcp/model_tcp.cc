@@ -14,6 +14,8 @@ namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(1);
 constexpr Duration kMaxTimeout = std::chrono::seconds(3);
+// Keep-alives without an answer.
+constexpr int kMaxUnanswered = 3;
 
 }  // namespace
 
@@ -44,8 +46,34 @@ void ModelTcp::Start(Time now) {
   timer_ = now + timeout_;
 }
 
+uint64_t ModelTcp::Written() const {
+  if (options_.write == 0) return options_.send;
+  if (!first_write_) return 0;
+  const auto writes = (clock_ - *first_write_) / options_.write_every + 1;
+  return std::min(options_.send,
+                  options_.write * static_cast<uint64_t>(writes));
+}
+
+void ModelTcp::Reset(Seq seq) {
+  dead_ = true;
+  TcpFields fields;
+  fields.seq = seq;
+  fields.ack = ReceiveNext();
+  fields.flags = kRst | kAck;
+  transmit_(TcpFrame(options_.route, fields, 0).Finish());
+}
+
 void ModelTcp::OnSegment(const TcpSegment& segment, Time now) {
   clock_ = now;
+  unanswered_ = 0;
+  if (dead_) {
+    if (!segment.has(kRst)) Reset(segment.ack);
+    return;
+  }
+  if (reset_) return;
+  if (options_.keepalive > Duration::zero() && syn_acked_) {
+    next_keepalive_ = now + options_.keepalive;
+  }
   if (segment.has(kSyn)) {
     OnSyn(segment);
     if (segment.has(kAck)) OnAck(segment, now);
@@ -94,7 +122,7 @@ void ModelTcp::OnSyn(const TcpSegment& segment) {
   if (segment.options.timestamps) {
     recent_timestamp_ = segment.options.timestamps->value;
   }
-  if (options_.client) {
+  if (options_.client && segment.has(kAck)) {
     SendAck();
   } else {
     SendSegment(0, 0, kSyn | kAck);
@@ -164,17 +192,31 @@ void ModelTcp::OnPayload(const TcpSegment& segment) {
     received_ = std::max(received_, early_.begin()->second);
     early_.erase(early_.begin());
   }
-  if (received_ > read_ && next_read_ == kNever) next_read_ = clock_ + kTick;
+  if (received_ > read_ && next_read_ == kNever) {
+    next_read_ = std::max(clock_ + kTick, options_.read_from);
+  }
 }
 
 Time ModelTcp::Deadline() const {
+  if (dead_ || reset_) return kNever;
   return std::min({options_.retransmits ? timer_ : kNever, next_read_,
+                   next_write_, next_keepalive_,
                    clock_ < options_.begin ? options_.begin : kNever});
 }
 
 void ModelTcp::OnTimer(Time now) {
   clock_ = now;
+  if (now >= next_write_) next_write_ = kNever;
   Send(now);
+  if (now >= next_keepalive_) {
+    if (++unanswered_ > kMaxUnanswered) {
+      reset_ = true;
+      return;
+    }
+    next_keepalive_ = done() ? kNever : now + options_.keepalive;
+    if (done()) return;
+    if (acked_ > 0 || syn_acked_) SendSegment(acked_ - 1, 0, kAck);
+  }
   if (now >= next_read_) {
     read_ = std::min(received_, read_ + options_.read_rate);
     next_read_ = received_ > read_ ? now + kTick : kNever;
@@ -185,6 +227,10 @@ void ModelTcp::OnTimer(Time now) {
     }
   }
   if (now < timer_) return;
+  if (syn_acked_ && next_ <= acked_ && next_ >= Written()) {
+    timer_ = kNever;
+    return;
+  }
   timeout_ = std::min(2 * timeout_, kMaxTimeout);
   timer_ = now + timeout_;
   if (!syn_acked_) {
@@ -200,7 +246,7 @@ void ModelTcp::OnTimer(Time now) {
     return;
   }
   // A probe of a closed window: a byte, or nothing where nothing is expected.
-  if (edge_ <= next_ && next_ < options_.send) {
+  if (edge_ <= next_ && next_ < Written()) {
     if ((now.time_since_epoch().count() & 1) != 0) {
       highest_ = std::max(highest_, next_ + 1);
       SendSegment(next_, 1, kAck);
@@ -212,22 +258,34 @@ void ModelTcp::OnTimer(Time now) {
 
 void ModelTcp::Send(Time now) {
   if (!MaySend()) return;
-  const uint64_t limit = std::min({options_.send, edge_, acked_ + allowance_});
+  if (!first_write_) first_write_ = now;
+  const uint64_t written = Written();
+  if (written < options_.send && next_write_ == kNever) {
+    next_write_ = now + options_.write_every -
+                  (now - *first_write_) % options_.write_every;
+  }
+  if (options_.ends_by_reset && MayClose() && acked_ == options_.send) {
+    Reset(SendSeq(next_));
+    return;
+  }
+  const bool close = MayClose() && !options_.ends_by_reset;
+  const uint64_t limit = std::min({written, edge_, acked_ + allowance_});
   const uint32_t overhead = options_.timestamps ? 12 : 0;
   const uint32_t most = (other_mss_ - overhead) * options_.burst;
   while (next_ < limit) {
     const auto size =
         static_cast<uint32_t>(std::min<uint64_t>(most, limit - next_));
-    const bool fin = next_ + size == options_.send;
+    const bool fin = close && next_ + size == options_.send;
     SendSegment(next_, size, kAck | kPsh | (fin ? kFin : 0));
     next_ += size + (fin ? 1 : 0);
   }
-  if (next_ == options_.send && acked_ <= options_.send) {
+  if (close && next_ == options_.send && acked_ <= options_.send) {
     SendSegment(next_, 0, kAck | kFin);
     ++next_;
   }
   highest_ = std::max(highest_, next_);
-  if (timer_ == kNever && acked_ <= options_.send) timer_ = now + timeout_;
+  const bool more = next_ > acked_ || next_ < written;
+  if (timer_ == kNever && more) timer_ = now + timeout_;
 }
 
 void ModelTcp::SendSegment(uint64_t position, uint32_t size, uint8_t flags) {

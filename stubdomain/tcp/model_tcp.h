@@ -33,8 +33,17 @@ class ModelTcp {
     uint32_t receive_buffer = 65535;
     uint32_t read_rate = 1 << 20;
     uint64_t send = 0;
-    Time begin{};        // nothing is sent before that
-    uint32_t burst = 1;  // segments in one GSO frame
+    Time begin{};  // nothing is sent before that
+    // Nothing is sent before so many bytes have come, and nothing is closed.
+    uint64_t begin_after = 0;
+    uint64_t close_after = 0;
+    // Its program writes so much at a time; zero: all at once.
+    uint32_t write = 0;
+    Duration write_every{};
+    Time read_from{};  // its program reads nothing before that
+    bool ends_by_reset = false;
+    Duration keepalive{};  // asks an idle peer whether it is there; zero: never
+    uint32_t burst = 1;    // segments in one GSO frame
     // False: never sends anything twice on its own.
     bool retransmits = true;
     uint8_t pattern = 0;        // of what it sends
@@ -59,7 +68,10 @@ class ModelTcp {
 
   // Both directions are closed, and everything was as it should be.
   bool done() const { return closed_by_other() && fin_acked_; }
+  // The other side has reset the connection, or is gone.
   bool was_reset() const { return reset_; }
+  // It has reset the connection.
+  bool has_reset() const { return dead_; }
   uint64_t received() const { return received_; }
   uint64_t read() const { return read_; }
 
@@ -73,8 +85,15 @@ class ModelTcp {
   bool closed_by_other() const { return fin_ && received_ == *fin_; }
   uint32_t Window() const;
   bool MaySend() const {
-    return syn_acked_ && other_isn_ && clock_ >= options_.begin;
+    return syn_acked_ && other_isn_ && clock_ >= options_.begin &&
+           received_ >= options_.begin_after && !dead_ && !reset_;
   }
+  // How much its program has written.
+  uint64_t Written() const;
+  bool MayClose() const {
+    return Written() == options_.send && received_ >= options_.close_after;
+  }
+  void Reset(Seq seq);
 
   void OnSyn(const TcpSegment& segment);
   void OnAck(const TcpSegment& segment, Time now);
@@ -91,6 +110,11 @@ class ModelTcp {
   bool syn_sent_ = false;
   bool syn_acked_ = false;
   bool reset_ = false;
+  bool dead_ = false;
+  std::optional<Time> first_write_;
+  Time next_write_ = kNever;
+  Time next_keepalive_ = kNever;
+  int unanswered_ = 0;
 
   uint64_t acked_ = 0;
   uint64_t next_ = 0;
