@@ -31,6 +31,7 @@ Side FromC(sd_side side) {
 constexpr sd_config kDefaults = {
     .max_flows = 4096,
     .max_stubs = 1024,
+    .max_accepted = 128,
     .flow_buffer = uint64_t{64} << 20,
     .total_buffer = uint64_t{256} << 20,
     .suspend_delay_ms = 100,
@@ -61,6 +62,10 @@ const char *RefusalText(sd_refusal refusal) {
       return "the VM is not running";
     case SD_REFUSED_NOT_SUSPENDED:
       return "the VM is neither suspending nor suspended";
+    case SD_REFUSED_BAD_WAIT:
+      return "the wait names no port, or contradicts itself";
+    case SD_REFUSED_NO_SEED:
+      return "the stub domain has no random seed to answer connections with";
     case SD_REFUSED_BAD_STATE:
       return "the saved stub domain is malformed";
     case SD_REFUSED_BAD_VERSION:
@@ -93,6 +98,13 @@ sd_stub *sd_new(const struct sd_config *config,
 
 void sd_free(sd_stub *stub) {
   Guard([&] { delete stub; });
+}
+
+void sd_seed(sd_stub *stub, const uint8_t seed[SD_SEED_LENGTH]) {
+  Guard([&] {
+    stub->domain.Seed(
+        std::span<const uint8_t, SD_SEED_LENGTH>(seed, SD_SEED_LENGTH));
+  });
 }
 
 void sd_set_config(sd_stub *stub, const struct sd_config *config) {

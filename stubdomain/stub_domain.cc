@@ -51,6 +51,12 @@ void StubDomain::SetConfig(const sd_config& config) {
   flows_->table.set_config(TableConfig(config));
 }
 
+void StubDomain::Seed(std::span<const uint8_t, SD_SEED_LENGTH> seed) {
+  SipKey key;
+  std::ranges::copy(seed, key.begin());
+  acceptor_.Seed(key);
+}
+
 Time StubDomain::Advance(Time now) {
   now_ = std::max(now_, now);
   return now_;
@@ -115,25 +121,46 @@ void StubDomain::OpenGate(Time now) {
 
 // -- requests --
 
-sd_refusal StubDomain::WaitFor(const sd_wait& wait, Time now,
-                               uint32_t* number) {
-  now = Advance(now);
+sd_refusal StubDomain::MayLay(const sd_wait& wait) const {
   if (stubs_.size() >= config_.max_stubs ||
       notices_.size() >= kMaxPendingNotices) {
     return SD_REFUSED_TOO_MANY_STUBS;
   }
+  if (wait.protocol == SD_TCP && wait.accept == SD_ACCEPT_NONE) return SD_OK;
+  if (const sd_refusal refusal = CheckWait(wait); refusal != SD_OK) {
+    return refusal;
+  }
+  return wait.accept == SD_ACCEPT_ANSWER && !acceptor_.seeded()
+             ? SD_REFUSED_NO_SEED
+             : SD_OK;
+}
+
+sd_refusal StubDomain::WaitFor(const sd_wait& wait, Time now,
+                               uint32_t* number) {
+  now = Advance(now);
+  if (const sd_refusal refusal = MayLay(wait); refusal != SD_OK) {
+    return refusal;
+  }
+  if (wait.protocol != SD_TCP || wait.accept != SD_ACCEPT_NONE) {
+    Lay(stubs_.Add(wait, now), wait, now, number);
+    return SD_OK;
+  }
   const auto [refusal, flow] = FindFlow(flows_->table, wait.flow);
   if (refusal != SD_OK) return refusal;
   flow->set_awaited(true);
-  ListenerStub& stub = stubs_.Add(wait, *flow, now);
+  Lay(stubs_.Add(wait, *flow, now), wait, now, number);
+  Settle(*flow, now);
+  return SD_OK;
+}
+
+void StubDomain::Lay(ListenerStub& stub, const sd_wait& wait, Time now,
+                     uint32_t* number) {
   if (wait.suspend && cycle_.running()) {
     stub.Propose(now + milliseconds(config_.suspend_delay_ms));
   }
   *number = stub.number();
   UpdateRecording();
-  notices_.push_back(WaitLaid{stub.Info(flow, now)});
-  Settle(flow, now);
-  return SD_OK;
+  notices_.push_back(WaitLaid{stub.Info(FlowOf(stub), now)});
 }
 
 sd_refusal StubDomain::Cancel(sd_owner owner, uint32_t number, Time now) {
@@ -170,25 +197,38 @@ TcpFlow* StubDomain::FlowOf(const ListenerStub& stub) const {
   return flows_->table.Find(stub.port(), stub.flow_id());
 }
 
-void StubDomain::Settle(const TcpFlow* only, Time now) {
+void StubDomain::Settle(const TcpFlow& flow, Time now) {
   std::vector<std::pair<uint32_t, Ending>> endings;
   for (const auto& [number, stub] : stubs_.all()) {
-    if (only != nullptr && !stub.IsOn(*only)) continue;
-    if (const auto ending = stub.Judge(FlowOf(stub), cycle_.stopped())) {
+    if (!stub.IsOn(flow)) continue;
+    if (const auto ending = stub.Judge(&flow, cycle_.stopped())) {
       endings.emplace_back(number, *ending);
     }
   }
-  for (const auto& [number, ending] : endings) {
-    End(number, ending.outcome, ending.bytes);
-    Wake(ending.reason, now);
-  }
+  for (const auto& [number, ending] : endings) EndAndWake(number, ending, now);
 }
 
 void StubDomain::SettleAll(Time now) {
-  Settle(nullptr, now);
-  flows_->table.ForEach([&](const TcpFlow& flow) {
+  std::vector<const TcpFlow*> flows;
+  flows_->table.ForEach([&](TcpFlow& flow) {
+    flow.set_awaited(stubs_.AnyOn(flow));
+    if (flow.awaited()) flows.push_back(&flow);
     if (flow.full()) cycle_.RequestRestore(SD_REASON_BUFFER, now);
   });
+  for (const TcpFlow* flow : flows) Settle(*flow, now);
+  std::vector<std::pair<uint32_t, Ending>> endings;
+  for (const auto& [number, stub] : stubs_.all()) {
+    if (stub.kind() != ListenerStub::Kind::kReply || FlowOf(stub) != nullptr) {
+      continue;
+    }
+    endings.emplace_back(number, *stub.Judge(nullptr, cycle_.stopped()));
+  }
+  for (const auto& [number, ending] : endings) EndAndWake(number, ending, now);
+}
+
+void StubDomain::EndAndWake(uint32_t number, const Ending& ending, Time now) {
+  End(number, ending.outcome, ending.bytes);
+  Wake(ending.reason, now);
 }
 
 void StubDomain::EndTimedOut(Time now) {

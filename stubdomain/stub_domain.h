@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "accept/acceptor.h"
 #include "answer/own_addresses.h"
 #include "cycle/suspend_cycle.h"
 #include "effect/notice.h"
@@ -51,6 +52,7 @@ class StubDomain {
              void* opaque);
 
   void SetConfig(const sd_config& config);
+  void Seed(std::span<const uint8_t, SD_SEED_LENGTH> seed);
 
   // -- effects --
   bool pending() const;
@@ -106,19 +108,37 @@ class StubDomain {
   // -- frames --
   Verdict OnPassingFrame(unsigned port, Side from, const Packet& packet,
                          Time now);
+  Verdict PassInOrder(unsigned port, Side from, const Packet& packet);
   void OnFrameToStoppedGuest(unsigned port, const Packet& packet, Time now);
   void OnSegmentToStoppedGuest(unsigned port, const Packet& packet, Time now);
   void HoldUnanswerable(unsigned port, const Packet& packet, Time now);
   void OnUnmatched(const Packet& packet, Time now);
 
+  // -- connections and datagrams that a wait names --
+  // What a frame of a peer ends by coming to a guest that runs.
+  void NoteArrival(const Packet& packet, Time now);
+  // A SYN, or an acknowledgement of the stub's answer to one. False: neither.
+  bool TakeHandshake(unsigned port, const Packet& packet, Time now);
+  bool TakeSyn(unsigned port, const FlowId& id, const Packet& packet, Time now);
+  bool TakeAcknowledgement(unsigned port, const FlowId& id,
+                           const Packet& packet, Time now);
+  // Holds a frame that a wait of this kind is for, which ends by it.
+  bool HoldAwaited(ListenerStub::Kind kind, unsigned port, const Packet& packet,
+                   uint64_t bytes, Time now);
+  // Of an answered connection, before it is known who it is.
+  uint16_t AnswerWindow() const;
+
   // -- waits --
+  sd_refusal MayLay(const sd_wait& wait) const;
+  void Lay(ListenerStub& stub, const sd_wait& wait, Time now, uint32_t* number);
   TcpFlow* FlowOf(const ListenerStub& stub) const;
-  // Ends the waits on `only` (null: all waits) that are over by now.
-  void Settle(const TcpFlow* only, Time now);
+  // Ends the waits on the flow that are over by now.
+  void Settle(const TcpFlow& flow, Time now);
   // The same for all, and for buffers that no wait is on.
   void SettleAll(Time now);
   void EndTimedOut(Time now);
   void End(uint32_t number, sd_outcome outcome, uint64_t bytes);
+  void EndAndWake(uint32_t number, const Ending& ending, Time now);
   // A wait ended, so the guest has something to do.
   void Wake(sd_reason reason, Time now);
 
@@ -152,6 +172,7 @@ class StubDomain {
   std::unique_ptr<Flows> flows_;
   ListenerStubs stubs_;
   OwnAddresses own_addresses_;
+  Acceptor acceptor_;
   HeldFrames held_;
   // When the host asked for a suspend that has not begun; kNever: it did not.
   Time host_proposal_ = kNever;

@@ -23,11 +23,6 @@ struct PeerProgress {
   friend bool operator==(const PeerProgress&, const PeerProgress&) = default;
 };
 
-FlowId FlowToGuest(const IpHeader& ip, const TcpSegment& segment) {
-  return {.guest = {ip.destination, segment.destination_port},
-          .peer = {ip.source, segment.source_port}};
-}
-
 // Pure acknowledgements and keep-alives can wait, or are sent again.
 bool AsksSomething(const TcpSegment& segment) {
   return segment.length() > 0 || segment.has(kRst);
@@ -51,12 +46,34 @@ Verdict StubDomain::OnFrame(unsigned port, Side from,
 
 Verdict StubDomain::OnPassingFrame(unsigned port, Side from,
                                    const Packet& packet, Time now) {
-  if (from == Side::kGuest) own_addresses_.Learn(port, packet);
-  if (packet.tcp() == nullptr) return Verdict::kPass;
+  const TcpSegment* segment = packet.tcp();
+  if (from == Side::kGuest) {
+    own_addresses_.Learn(port, packet);
+    if (segment != nullptr) acceptor_.Learn(*packet.ip, *segment);
+  } else {
+    if (segment != nullptr && acceptor_.serves() &&
+        TakeAcknowledgement(port, FlowToGuest(packet), packet, now)) {
+      return Verdict::kTaken;
+    }
+    if (!stubs_.empty()) NoteArrival(packet, now);
+  }
+  if (segment == nullptr) return PassInOrder(port, from, packet);
   const auto [verdict, flow] =
       flows_->table.OnFrame(port, from, packet, now, outbound_);
-  if (flow != nullptr && flow->awaited()) Settle(flow, now);
+  if (flow != nullptr && flow->awaited()) Settle(*flow, now);
   return verdict;
+}
+
+// A datagram does not overtake those that are held for the guest and only wait
+// to be dispatched.
+Verdict StubDomain::PassInOrder(unsigned port, Side from,
+                                const Packet& packet) {
+  if (from == Side::kGuest || !outbound_.waiting({port, Side::kGuest})) {
+    return Verdict::kPass;
+  }
+  outbound_.Emit(port, Side::kGuest,
+                 {{packet.frame.begin(), packet.frame.end()}, packet.offload});
+  return Verdict::kTaken;
 }
 
 void StubDomain::OnFrameToStoppedGuest(unsigned port, const Packet& packet,
@@ -65,24 +82,33 @@ void StubDomain::OnFrameToStoppedGuest(unsigned port, const Packet& packet,
     OnSegmentToStoppedGuest(port, packet, now);
   } else if (auto answer = AnswerFor(own_addresses_, port, packet)) {
     outbound_.Emit(port, Side::kPeer, std::move(*answer));
-  } else if (std::holds_alternative<UdpDatagram>(packet.body)) {
-    HoldUnanswerable(port, packet, now);
+  } else if (const auto* datagram = std::get_if<UdpDatagram>(&packet.body)) {
+    if (!HoldAwaited(ListenerStub::Kind::kPair, port, packet,
+                     datagram->payload.size(), now)) {
+      HoldUnanswerable(port, packet, now);
+    }
   }
 }
 
 void StubDomain::OnSegmentToStoppedGuest(unsigned port, const Packet& packet,
                                          Time now) {
-  const FlowId id = FlowToGuest(*packet.ip, *packet.tcp());
+  const FlowId id = FlowToGuest(packet);
+  if (TakeHandshake(port, packet, now)) return;
   const auto before = PeerProgress::Of(flows_->table.Find(port, id));
   const auto [verdict, flow] =
       flows_->table.OnFrame(port, Side::kPeer, packet, now, outbound_);
   if (verdict == Verdict::kPass) {
+    const bool connects = packet.tcp()->has(kSyn) && !packet.tcp()->has(kAck);
+    if (connects &&
+        HoldAwaited(ListenerStub::Kind::kHold, port, packet, 0, now)) {
+      return;
+    }
     if (AsksSomething(*packet.tcp())) HoldUnanswerable(port, packet, now);
     return;
   }
   if (flow == nullptr) return;
   const bool unmatched = !flow->awaited() && PeerProgress::Of(flow) != before;
-  if (flow->awaited()) Settle(flow, now);
+  if (flow->awaited()) Settle(*flow, now);
   if (unmatched) OnUnmatched(packet, now);
   if (flow->full()) cycle_.RequestRestore(SD_REASON_BUFFER, now);
 }

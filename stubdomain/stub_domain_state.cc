@@ -26,6 +26,7 @@ enum class Part : uint32_t {
   kAddresses = 4,
   kHeld = 5,
   kFlows = 6,
+  kAcceptor = 7,
 };
 
 template <class Fill>
@@ -121,6 +122,8 @@ std::vector<uint8_t> StubDomain::Save(Time now) const {
   SavePart(Part::kHeld, writer, [&](Writer& part) { held_.Save(part); });
   SavePart(Part::kFlows, writer,
            [&](Writer& part) { flows_->table.Save(part); });
+  SavePart(Part::kAcceptor, writer,
+           [&](Writer& part) { acceptor_.Save(part, now); });
   writer.U32(Crc32(writer.data()));
   return writer.Take();
 }
@@ -152,9 +155,11 @@ sd_refusal StubDomain::Load(std::span<const uint8_t> data, Time now) {
                [&](Reader& part) { return next.own_addresses_.Load(part); }) &&
       LoadPart(Part::kHeld, reader,
                [&](Reader& part) { return next.held_.Load(part); }) &&
-      LoadPart(Part::kFlows, reader, [&](Reader& part) {
-        return next.flows_->table.Load(part, now);
-      });
+      LoadPart(
+          Part::kFlows, reader,
+          [&](Reader& part) { return next.flows_->table.Load(part, now); }) &&
+      LoadPart(Part::kAcceptor, reader,
+               [&](Reader& part) { return next.acceptor_.Load(part, now); });
   if (!ok || reader.left() != 0) return SD_REFUSED_BAD_STATE;
   next.now_ = now;
   next.Resume(now);
@@ -163,9 +168,6 @@ sd_refusal StubDomain::Load(std::span<const uint8_t> data, Time now) {
 }
 
 void StubDomain::Resume(Time now) {
-  for (const auto& [number, stub] : stubs_.all()) {
-    if (TcpFlow* flow = FlowOf(stub)) flow->set_awaited(true);
-  }
   UpdateRecording();
   if (cycle_.stopped()) flows_->table.Adopt(now);
   SettleAll(now);

@@ -76,6 +76,11 @@ bool OutboundQueue::busy(Lane lane) const {
                                  at->second.bytes >= kBusyBytes);
 }
 
+bool OutboundQueue::waiting(Lane lane) const {
+  const auto at = queues_.find(lane);
+  return at != queues_.end() && !at->second.frames.empty();
+}
+
 void OutboundQueue::ClearGuest() {
   for (auto& [lane, queue] : queues_) {
     if (lane.to != Side::kGuest) continue;

@@ -57,6 +57,8 @@ class OutboundQueue : public Output {
   void Refused(Item item);
   void Unblock(Lane lane);
   bool busy(Lane lane) const;
+  // Whether frames wait there.
+  bool waiting(Lane lane) const;
   // Forgets the frames to the guest, and what it takes.
   void ClearGuest();
 

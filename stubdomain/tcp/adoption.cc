@@ -55,6 +55,12 @@ void Adoption::Resume(Guest guest, Time now, Output& output) {
   Settle(now, output);
 }
 
+void Adoption::Attach(Time now, Output& output) {
+  // Its handshake must be answered even if there is nothing to send.
+  guest_due_ = true;
+  Resume(Guest::kReady, now, output);
+}
+
 // RFC 9293, 3.10.7.4, with the blind-attack checks of RFC 5961 and the
 // timestamp check of RFC 7323.
 void Adoption::OnPeer(const Packet& packet, const TcpSegment& segment, Time now,

@@ -66,6 +66,11 @@ class Adoption {
   // The guest runs, or is ready.
   void Resume(Guest guest, Time now, Output& output);
 
+  // The guest has opened the connection, of which it did not know until now.
+  void Attach(Time now, Output& output);
+  // Resets the peer in the guest's name.
+  void Refuse(Output& output);
+
   // Segments that come; all are taken. A guest that begins the connection anew
   // has forgotten this one: that is for the caller to see.
   void OnPeer(const Packet& packet, const TcpSegment& segment, Time now,

@@ -56,6 +56,13 @@ void Adoption::SendAck(Output& output) {
   SendToPeer(FieldsForPeer(seq, receiver_.edge()), output);
 }
 
+void Adoption::Refuse(Output& output) {
+  TcpFields fields = FieldsForPeer(connection_->guest.next, receiver_.edge());
+  fields.flags = kRst | kAck;
+  fields.options.sack = {};
+  SendToPeer(fields, output);
+}
+
 // Where the peer expects nothing, so that it must answer (RFC 9293, 3.8.4).
 void Adoption::SendKeepalive(Output& output) {
   const Seq seq = connection_->guest.acked_seq() - 1;

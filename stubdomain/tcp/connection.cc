@@ -5,6 +5,8 @@
 
 #include "tcp/connection.h"
 
+#include <utility>
+
 namespace stubdomain {
 namespace {
 
@@ -15,7 +17,6 @@ constexpr int32_t kMaxBehind = 1 << 20;
 // (RFC 9293, 3.8.6.1), or by as much as the stub once allowed; and what a
 // receiver makes of that is its own business.
 constexpr int32_t kMaxBeyond = 1 << 20;
-constexpr uint16_t kMinMss = 64;
 // The widest window there is, or the largest buffer.
 constexpr int32_t kMaxAhead = 1 << 30;
 
@@ -118,6 +119,29 @@ void Connection::Observe(Side from, const Packet& packet,
   NoteTimestamps(from, segment);
   NoteSent(from, segment);
   if (segment.has(kAck)) NoteAck(from, segment);
+}
+
+void Connection::Establish(const Answered& answered) {
+  const auto begin = [&](Stream& stream, Seq isn, uint16_t mss,
+                         std::optional<uint8_t> shift) {
+    stream.syn_seen = true;
+    stream.sack_permitted = answered.sack;
+    stream.scaled = shift.has_value();
+    stream.window_shift = shift.value_or(0);
+    stream.mss = std::max(mss, kMinMss);
+    stream.isn = isn;
+    stream.next = isn + 1;
+    stream.edge = isn + 1;
+    stream.seen = 1;
+    stream.acked = 1;
+  };
+  begin(guest, answered.guest_isn, answered.guest_mss, answered.guest_shift);
+  begin(peer, answered.peer_isn, answered.peer_mss, answered.peer_shift);
+  peer.edge += answered.window;
+  to_guest = answered.to_guest;
+  to_peer = answered.to_guest;
+  std::swap(to_peer.source, to_peer.destination);
+  from_syn = true;
 }
 
 void Connection::Restart() {

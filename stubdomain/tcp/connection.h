@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include "tcp/resend_store.h"
 #include "wire/packet.h"
@@ -61,6 +62,22 @@ struct Stream {
     return std::max<uint64_t>(std::min(position, fin), 1) - 1;
   }
   uint64_t acked_bytes() const { return BytesUpTo(acked); }
+};
+
+// A smaller maximum segment size counts as this.
+inline constexpr uint16_t kMinMss = 64;
+
+// What was said in a handshake that the stub answered in the guest's name.
+struct Answered {
+  Link to_guest;
+  Seq peer_isn;
+  Seq guest_isn;
+  uint16_t window = 0;  // that the stub has announced
+  uint16_t peer_mss = 536;
+  uint16_t guest_mss = 536;
+  std::optional<uint8_t> peer_shift;
+  std::optional<uint8_t> guest_shift;
+  bool sack = false;
 };
 
 struct Connection {
@@ -150,6 +167,10 @@ struct Connection {
   // Behind what the stub could send again in the guest's name, from what is
   // acknowledged on.
   Seq resendable() const;
+
+  // As after a handshake that was watched, the peer's last acknowledgement
+  // included.
+  void Establish(const Answered& answered);
 
   void Save(Writer& writer) const;
   // False: malformed.

@@ -14,8 +14,10 @@ namespace stubdomain {
 
 struct FlowTable::Entry {
   std::unique_ptr<TcpFlow> flow;
-  uint64_t number = 0;  // in the order of creation
-  bool weak = true;     // in which list it is
+  uint64_t number = 0;   // in the order of creation
+  bool weak = true;      // in which list it is
+  bool unknown = false;  // to the guest: it counts as such
+  bool alias = false;    // it is in aliases_
   Entries::iterator place;
   Time timer = kNever;    // its entry in timers_; kNever: it has none
   Time expires = kNever;  // once the flow is closed
@@ -41,7 +43,10 @@ size_t FlowTable::Hash::operator()(const Key& key) const {
 }
 
 FlowTable::FlowTable(const FlowTableConfig& config, BufferBudget* budget)
-    : config_(config), budget_(budget), flows_(0, Hash{this}) {}
+    : config_(config),
+      budget_(budget),
+      flows_(0, Hash{this}),
+      aliases_(0, Hash{this}) {}
 
 FlowTable::~FlowTable() = default;
 
@@ -59,7 +64,13 @@ FlowTable::Result FlowTable::OnFrame(unsigned port, Side from,
   const Endpoint destination{packet.ip->destination, segment.destination_port};
   const Key key{port, from == Side::kGuest ? FlowId{source, destination}
                                            : FlowId{destination, source}};
-  Entry* entry = FindOrAdd(key, from, segment);
+  Entry* entry = nullptr;
+  if (!aliases_.empty()) {
+    entry = FindByAlias(key, segment);
+    // The peer itself has nothing to say to the guest by that name.
+    if (entry != nullptr && from == Side::kPeer) return {Verdict::kTaken};
+  }
+  if (entry == nullptr) entry = FindOrAdd(key, from, segment);
   if (entry == nullptr) return {};
   const Verdict verdict = entry->flow->OnFrame(from, packet, now, output);
   if (stopped_ && entry->flow->phase() == Phase::kFollowing) {
@@ -88,6 +99,47 @@ FlowTable::Entry* FlowTable::FindOrAdd(const Key& key, Side from,
                                        &resend_));
 }
 
+FlowTable::Entry* FlowTable::FindByAlias(const Key& key,
+                                         const TcpSegment& segment) {
+  const auto found = aliases_.find(key);
+  if (found == aliases_.end()) return nullptr;
+  Entry* entry = found->second;
+  const bool anew = segment.has(kSyn) && !segment.has(kAck);
+  if (!anew || !entry->flow->closed()) return entry;
+  // A connection that bears the name by right.
+  aliases_.erase(found);
+  entry->alias = false;
+  return nullptr;
+}
+
+bool FlowTable::Ambiguous(const Key& key) const {
+  const auto found = flows_.find(key);
+  return aliases_.contains(key) ||
+         (found != flows_.end() && !found->second->flow->closed());
+}
+
+TcpFlow* FlowTable::Accept(unsigned port, const FlowId& id,
+                           const Answered& answered, uint16_t guest_port,
+                           const Packet& packet, Time now, Output& output) {
+  if (const auto found = flows_.find(Key{port, id}); found != flows_.end()) {
+    const TcpFlow& before = *found->second->flow;
+    if (before.awaited() || before.phase() != Phase::kFollowing ||
+        (before.answered() && !before.closed())) {
+      return nullptr;
+    }
+    Remove(found->second.get());
+  }
+  FlowId guest_id = id;
+  guest_id.guest.port = guest_port;
+  if (!(guest_id == id) && Ambiguous({port, guest_id})) return nullptr;
+  if (!MakeRoom()) return nullptr;
+  Entry* entry = Add(TcpFlow::Accept(port, id, answered, guest_port,
+                                     &config_.flow, budget_, &resend_, now));
+  entry->flow->OnFrame(Side::kPeer, packet, now, output);
+  Update(entry, now);
+  return entry->flow.get();
+}
+
 bool FlowTable::MakeRoom() {
   if (flows_.size() < config_.max_flows) return true;
   for (const Entries* list : {&weak_, &strong_}) {
@@ -108,6 +160,10 @@ FlowTable::Entry* FlowTable::Add(std::unique_ptr<TcpFlow> flow) {
   entry->number = ++last_number_;
   entry->place = weak_.insert(weak_.end(), entry);
   const Key key{flow->port(), flow->id()};
+  if (!(flow->guest_id() == flow->id())) {
+    aliases_.emplace(Key{flow->port(), flow->guest_id()}, entry);
+    entry->alias = true;
+  }
   entry->flow = std::move(flow);
   flows_.emplace(key, std::move(added));
   return entry;
@@ -119,6 +175,10 @@ void FlowTable::Remove(Entry* entry) {
   }
   unflushed_.erase(entry->number);
   starved_.erase(entry->number);
+  if (entry->unknown) --unknown_;
+  if (entry->alias)
+    std::erase_if(aliases_,
+                  [entry](const auto& alias) { return alias.second == entry; });
   (entry->weak ? weak_ : strong_).erase(entry->place);
   flows_.erase(Key{entry->flow->port(), entry->flow->id()});
 }
@@ -130,6 +190,16 @@ void FlowTable::Update(Entry* entry, Time now) {
     Entries& to = weak ? weak_ : strong_;
     to.splice(to.end(), from, entry->place);
     entry->weak = weak;
+  }
+  if (flow.unknown_to_guest() != entry->unknown) {
+    entry->unknown = !entry->unknown;
+    unknown_ += entry->unknown ? 1 : -1;
+  }
+  if (entry->alias && flow.guest_id() == flow.id()) {
+    // It began anew.
+    std::erase_if(aliases_,
+                  [entry](const auto& alias) { return alias.second == entry; });
+    entry->alias = false;
   }
   if (!flow.closed()) {
     entry->expires = kNever;
@@ -237,6 +307,8 @@ EditRefusal FlowTable::EditReply(const TcpFlow& flow, uint64_t position,
 }
 
 void FlowTable::Clear() {
+  unknown_ = 0;
+  aliases_.clear();
   unflushed_.clear();
   starved_.clear();
   timers_.clear();
@@ -287,7 +359,12 @@ bool FlowTable::Load(Reader& reader, Time now) {
   for (uint32_t i = 0; i < count && reader.ok(); ++i) {
     auto flow = TcpFlow::Load(reader, &config_.flow, budget_, &resend_, now);
     if (!flow) return reader.Fail();
-    if (!seen.emplace(Key{flow->port(), flow->id()}, true).second) {
+    const bool known =
+        !seen.emplace(Key{flow->port(), flow->id()}, true).second;
+    const bool alias = !(flow->guest_id() == flow->id());
+    if (known ||
+        (alias &&
+         !seen.emplace(Key{flow->port(), flow->guest_id()}, true).second)) {
       return reader.Fail();
     }
     flows.push_back(std::move(flow));

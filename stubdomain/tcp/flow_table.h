@@ -60,6 +60,12 @@ class FlowTable {
                  Output& output);
   // Whether a suspend is near: see TcpFlow. Off drops what was recorded.
   void Record(bool on);
+  // What the stub has answered in the guest's name goes on as a flow, which is
+  // handed `packet`, the peer's acknowledgement. Null, and nothing happens, if
+  // the table is full or has a connection between these ends that is not over.
+  TcpFlow* Accept(unsigned port, const FlowId& id, const Answered& answered,
+                  uint16_t guest_port, const Packet& packet, Time now,
+                  Output& output);
   // From here to Release() the guest is stopped: flows that could not be
   // adopted are as soon as they can, when a frame of theirs comes.
   void Adopt(Time now);
@@ -79,6 +85,8 @@ class FlowTable {
   // -- inspection --
 
   size_t size() const { return flows_.size(); }
+  // Those of which the guest does not know yet.
+  size_t unknown_to_guest() const { return unknown_; }
   uint64_t kept() const;
   // Null if it is not followed. A flow that is awaited stays valid until it is
   // no longer awaited, Clear() or Load().
@@ -112,6 +120,9 @@ class FlowTable {
   using Due = std::tuple<Time, uint64_t, Entry*>;
 
   static bool Weak(const TcpFlow& flow);
+  // Whether a connection between these ends could not be told from another.
+  bool Ambiguous(const Key& key) const;
+  Entry* FindByAlias(const Key& key, const TcpSegment& segment);
   Entry* FindOrAdd(const Key& key, Side from, const TcpSegment& segment);
   bool MakeRoom();
   Entry* Add(std::unique_ptr<TcpFlow> flow);
@@ -127,9 +138,13 @@ class FlowTable {
   BufferBudget* budget_;
   ResendPool resend_;
   std::unordered_map<Key, std::unique_ptr<Entry>, Hash> flows_;
+  // Flows that the guest knows by another port than the peer, as the guest
+  // does.
+  std::unordered_map<Key, Entry*, Hash> aliases_;
   // The longest idle first: those that are evicted first, and the others.
   Entries weak_;
   Entries strong_;
+  size_t unknown_ = 0;
   std::set<Due> timers_;
   std::map<uint64_t, Entry*> unflushed_;  // by number
   std::map<uint64_t, Entry*> starved_;    // by number

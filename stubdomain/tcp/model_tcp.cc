@@ -119,6 +119,9 @@ void ModelTcp::OnSyn(const TcpSegment& segment) {
   other_isn_ = segment.seq;
   other_mss_ = segment.options.mss.value_or(536);
   other_shift_ = segment.options.window_shift.value_or(0);
+  // Windows are scaled by both sides or by neither.
+  other_scales_ = segment.options.window_shift.has_value();
+  if (!other_scales_) options_.shift = 0;
   if (segment.options.timestamps) {
     recent_timestamp_ = segment.options.timestamps->value;
   }
@@ -295,7 +298,9 @@ void ModelTcp::SendSegment(uint64_t position, uint32_t size, uint8_t flags) {
   fields.flags = flags;
   if (syn) {
     fields.options.mss = options_.mss;
-    fields.options.window_shift = options_.shift;
+    if (!other_isn_ || other_scales_) {
+      fields.options.window_shift = options_.shift;
+    }
     fields.window = static_cast<uint16_t>(
         std::min<uint32_t>(options_.receive_buffer, 65535));
   } else {
@@ -322,7 +327,9 @@ void ModelTcp::SendSegment(uint64_t position, uint32_t size, uint8_t flags) {
 
 void ModelTcp::SendAck() {
   if (!other_isn_) return;
-  SendSegment(next_, 0, kAck);
+  // Behind what was sent, even while it is being sent again: before that the
+  // other side would look at nothing but the sequence number.
+  SendSegment(std::max(next_, std::min(highest_, edge_)), 0, kAck);
 }
 
 }  // namespace stubdomain

@@ -107,6 +107,7 @@ class ModelTcp {
   std::optional<Seq> other_isn_;
   uint16_t other_mss_ = 536;
   uint8_t other_shift_ = 0;
+  bool other_scales_ = false;
   bool syn_sent_ = false;
   bool syn_acked_ = false;
   bool reset_ = false;

@@ -5,6 +5,7 @@
 
 #include "tcp/tcp_flow.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace stubdomain {
@@ -18,6 +19,30 @@ TcpFlow::TcpFlow(unsigned port, const FlowId& id, const FlowConfig* config,
       resend_(resend) {
   connection_.port = port;
   connection_.id = id;
+}
+
+std::unique_ptr<TcpFlow> TcpFlow::Accept(unsigned port, const FlowId& id,
+                                         const Answered& answered,
+                                         uint16_t guest_port,
+                                         const FlowConfig* config,
+                                         BufferBudget* budget,
+                                         ResendPool* resend, Time now) {
+  Translation translation;
+  if (guest_port != id.guest.port) translation.guest_port = guest_port;
+  auto flow =
+      std::make_unique<TcpFlow>(port, id, config, budget, resend, translation);
+  flow->connection_.Establish(answered);
+  flow->adoption_ = std::make_unique<Adoption>(
+      &flow->connection_, Adoption::Guest::kStopped, config, budget, now);
+  flow->handshake_ =
+      std::make_unique<GuestHandshake>(&flow->connection_, &flow->translation_);
+  return flow;
+}
+
+FlowId TcpFlow::guest_id() const {
+  FlowId id = connection_.id;
+  if (translation_.guest_port != 0) id.guest.port = translation_.guest_port;
+  return id;
 }
 
 Phase TcpFlow::phase() const {
@@ -36,6 +61,10 @@ Phase TcpFlow::phase() const {
 
 Verdict TcpFlow::OnFrame(Side from, const Packet& packet, Time now,
                          Output& output) {
+  if (handshake_ && from == Side::kGuest) {
+    OnAnswer(packet, now, output);
+    return Verdict::kTaken;
+  }
   if (translation_.none()) return Handle(from, packet, now, output);
   Frame frame{{packet.frame.begin(), packet.frame.end()}, packet.offload};
   ShiftTcp(packet, translation_.In(from, id().guest.port), &frame);
@@ -50,6 +79,30 @@ Verdict TcpFlow::OnFrame(Side from, const Packet& packet, Time now,
     sent.Emit(port(), Other(from), std::move(frame));
   }
   return Verdict::kTaken;
+}
+
+void TcpFlow::OnAnswer(const Packet& packet, Time now, Output& output) {
+  if (!ChecksumOk(packet)) return;
+  const auto result = handshake_->OnGuest(*packet.tcp());
+  if (result == GuestHandshake::Result::kEstablished) {
+    connection_.NoteLink(Side::kGuest, packet.link);
+  }
+  Progress(result, now, output);
+}
+
+void TcpFlow::Progress(GuestHandshake::Result result, Time now,
+                       Output& output) {
+  if (result == GuestHandshake::Result::kWaiting) return;
+  handshake_.reset();
+  Translated(output, [&](Output& sent) {
+    if (result == GuestHandshake::Result::kEstablished) {
+      adoption_->Attach(now, sent);
+    } else {
+      if (!peer_reset()) adoption_->Refuse(sent);
+      connection_.guest_reset = true;
+    }
+    LeaveIfLevel(now, sent);
+  });
 }
 
 bool TcpFlow::BeginsAnew(Side from, const TcpSegment& segment) const {
@@ -130,6 +183,7 @@ void TcpFlow::MakeAdoption(Time now) {
 
 AdoptRefusal TcpFlow::Adopt(Time now) {
   if (opening_) return AdoptRefusal::kNone;
+  if (handshake_) handshake_->Pause();
   if (adoption_) {
     adoption_->Pause(now);
     return AdoptRefusal::kNone;
@@ -147,7 +201,7 @@ AdoptRefusal TcpFlow::Adopt(Time now) {
 }
 
 void TcpFlow::Release(Time now, Output& output) {
-  if (phase() != Phase::kAdopted) return;
+  if (phase() != Phase::kAdopted || handshake_) return;
   Translated(output, [&](Output& sent) {
     if (opening_) {
       opening_->Leave(sent);
@@ -160,6 +214,10 @@ void TcpFlow::Release(Time now, Output& output) {
 }
 
 void TcpFlow::Replay(Time now, Output& output) {
+  if (handshake_ && handshake_->Deadline() == kNever) {
+    handshake_->Start(now, output);
+    return;
+  }
   if (phase() != Phase::kReleased) return;
   Translated(output, [&](Output& sent) {
     adoption_->Resume(Adoption::Guest::kReady, now, sent);
@@ -178,7 +236,9 @@ bool TcpFlow::needs_flush() const {
 
 Time TcpFlow::Deadline() const {
   if (opening_) return opening_->Deadline();
-  return adoption_ ? adoption_->Deadline() : kNever;
+  if (!adoption_) return kNever;
+  return std::min(adoption_->Deadline(),
+                  handshake_ ? handshake_->Deadline() : kNever);
 }
 
 void TcpFlow::OnTimer(Time now, Output& output) {
@@ -188,6 +248,7 @@ void TcpFlow::OnTimer(Time now, Output& output) {
     adoption_->OnTimer(now, sent);
     LeaveIfLevel(now, sent);
   });
+  if (handshake_) Progress(handshake_->OnTimer(now, output), now, output);
 }
 
 EditRefusal TcpFlow::EditReply(uint64_t position, uint32_t length,
@@ -215,7 +276,13 @@ void TcpFlow::Record(const Packet& packet) {
 }
 
 void TcpFlow::LeaveIfLevel(Time now, Output& output) {
+  // Of a connection that is over before the guest knows of it, it need not
+  // know at all.
+  const bool never_known =
+      handshake_ && handshake_->Deadline() == kNever && adoption_->reset();
+  if (never_known) connection_.peer_reset = true;
   if (connection_.guest_reset || connection_.peer_reset) {
+    handshake_.reset();
     adoption_.reset();
   } else if (adoption_->MayLeave()) {
     adoption_->Leave(now, output);
@@ -262,7 +329,10 @@ void TcpFlow::Save(Writer& writer) const {
   writer.Bool(opening_ != nullptr);
   if (opening_) opening_->Save(writer);
   writer.Bool(adoption_ != nullptr);
-  if (adoption_) adoption_->Save(writer);
+  if (!adoption_) return;
+  adoption_->Save(writer);
+  writer.Bool(handshake_ != nullptr);
+  if (handshake_) handshake_->Save(writer);
 }
 
 std::unique_ptr<TcpFlow> TcpFlow::Load(Reader& reader, const FlowConfig* config,
@@ -286,6 +356,12 @@ std::unique_ptr<TcpFlow> TcpFlow::Load(Reader& reader, const FlowConfig* config,
     }
     flow->MakeAdoption(now);
     if (!flow->adoption_->Load(reader, now)) return nullptr;
+    if (reader.Bool()) {
+      flow->handshake_ = std::make_unique<GuestHandshake>(&flow->connection_,
+                                                          &flow->translation_);
+      flow->handshake_->Load(reader, now);
+      if (flow->adoption_->guest() != Adoption::Guest::kStopped) reader.Fail();
+    }
   }
   return reader.ok() ? std::move(flow) : nullptr;
 }

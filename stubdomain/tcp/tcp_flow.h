@@ -13,6 +13,7 @@
 #include "tcp/adoption.h"
 #include "tcp/buffer_budget.h"
 #include "tcp/connection.h"
+#include "tcp/guest_handshake.h"
 #include "tcp/opening.h"
 #include "tcp/translation.h"
 #include "wire/frame.h"
@@ -49,6 +50,11 @@ namespace stubdomain {
 // the peer then send more at once than the guest allows, because the stub had
 // allowed it, the flow becomes kReplaying again to keep what is too much.
 //
+// A connection that the guest does not have (one that the stub answered in its
+// name, or one that goes to another socket of it) is kAdopted until the guest
+// is ready and a GuestHandshake has opened it there; then it is kReplaying. If
+// the guest refuses it, the peer is reset.
+//
 // Where the two sides number the connection differently (see Translation), no
 // frame passes as it is: each is taken, and sent on translated.
 enum class Phase : uint8_t { kFollowing, kAdopted, kReleased, kReplaying };
@@ -69,8 +75,20 @@ class TcpFlow {
           BufferBudget* budget, ResendPool* resend,
           const Translation& translation = {});
 
+  // A connection that the stub has answered; the peer's last acknowledgement
+  // comes to OnFrame() next. It is adopted at once.
+  static std::unique_ptr<TcpFlow> Accept(unsigned port, const FlowId& id,
+                                         const Answered& answered,
+                                         uint16_t guest_port,
+                                         const FlowConfig* config,
+                                         BufferBudget* budget,
+                                         ResendPool* resend, Time now);
+
   unsigned port() const { return connection_.port; }
+  // As the peer sees it.
   const FlowId& id() const { return connection_.id; }
+  // As the guest sees it: its port may be another one.
+  FlowId guest_id() const;
   Phase phase() const;
 
   // -- events --
@@ -103,6 +121,9 @@ class TcpFlow {
                         Output& output);
 
   // -- what the flow knows --
+
+  // The guest has not opened it (yet), although the peer has.
+  bool unknown_to_guest() const { return handshake_ != nullptr; }
 
   // Its SYN was seen, and nothing in it forbids to speak for the guest.
   bool tracked() const { return connection_.tracked(); }
@@ -169,6 +190,9 @@ class TcpFlow {
   // The guest was stopped.
   void MakeAdoption(Time now);
   void LeaveIfLevel(Time now, Output& output);
+  // A segment of a guest that is to open the connection.
+  void OnAnswer(const Packet& packet, Time now, Output& output);
+  void Progress(GuestHandshake::Result result, Time now, Output& output);
 
   Connection connection_;
   Translation translation_;
@@ -179,6 +203,8 @@ class TcpFlow {
   // At most one of the two; none while following.
   std::unique_ptr<Opening> opening_;
   std::unique_ptr<Adoption> adoption_;
+  // Only with adoption_, for a guest that counts as stopped there.
+  std::unique_ptr<GuestHandshake> handshake_;
 };
 
 }  // namespace stubdomain

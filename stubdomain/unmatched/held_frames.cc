@@ -5,6 +5,7 @@
 
 #include "unmatched/held_frames.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace stubdomain {
@@ -40,7 +41,19 @@ Offload LoadOffload(Reader& reader) {
 
 }  // namespace
 
+bool HeldFrames::HasSegment(unsigned port, const Packet& packet) const {
+  return std::ranges::any_of(frames_, [&](const Held& held) {
+    Packet other;
+    Parse(held.frame.bytes, held.frame.offload, &other);
+    return held.port == port && other.tcp() != nullptr &&
+           FlowToGuest(other) == FlowToGuest(packet) &&
+           other.tcp()->seq == packet.tcp()->seq &&
+           other.tcp()->flags == packet.tcp()->flags;
+  });
+}
+
 void HeldFrames::Hold(unsigned port, const Packet& packet) {
+  if (packet.tcp() != nullptr && HasSegment(port, packet)) return;
   bytes_ += packet.frame.size();
   frames_.push_back(
       {port, {{packet.frame.begin(), packet.frame.end()}, packet.offload}});

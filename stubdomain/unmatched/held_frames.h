@@ -23,6 +23,8 @@ static_assert(kMaxHeldBytes >= kMaxFrame);
 // Keeps frames, in order, until the guest runs again.
 class HeldFrames {
  public:
+  // A TCP segment that is held already counts as sent again, and is not held
+  // twice.
   void Hold(unsigned port, const Packet& packet);
   // Emits all to the guest; none is held afterwards.
   void PassOn(Output& output);
@@ -40,6 +42,7 @@ class HeldFrames {
     Frame frame;
   };
 
+  bool HasSegment(unsigned port, const Packet& packet) const;
   void DropOldest();
 
   std::deque<Held> frames_;

@@ -39,12 +39,6 @@ sd_address ToC(const Endpoint& endpoint) {
   return address;
 }
 
-bool Matches(const Endpoint& wanted, const Endpoint& endpoint) {
-  return (wanted.address.family() == Family::kNone ||
-          wanted.address == endpoint.address) &&
-         (wanted.port == 0 || wanted.port == endpoint.port);
-}
-
 sd_refusal RefusalFor(const TcpFlow& flow) {
   if (!flow.tracked()) return SD_REFUSED_FLOW_UNTRACKED;
   if (!flow.answered()) return SD_REFUSED_FLOW_NOT_ESTABLISHED;
@@ -55,9 +49,32 @@ sd_refusal RefusalFor(const TcpFlow& flow) {
 
 sd_flow_id ToC(const FlowId& id) { return {ToC(id.guest), ToC(id.peer)}; }
 
+FlowId FromC(const sd_flow_id& id) { return {FromC(id.guest), FromC(id.peer)}; }
+
+bool Matches(const Endpoint& wanted, const Endpoint& endpoint) {
+  return (wanted.address.family() == Family::kNone ||
+          wanted.address == endpoint.address) &&
+         (wanted.port == 0 || wanted.port == endpoint.port);
+}
+
+sd_refusal CheckWait(const sd_wait& wait) {
+  const FlowId id = FromC(wait.flow);
+  const Family guest = id.guest.address.family();
+  const Family peer = id.peer.address.family();
+  const bool families =
+      guest == Family::kNone || peer == Family::kNone || guest == peer;
+  const bool listens = wait.accept != SD_ACCEPT_NONE;
+  if (id.guest.port == 0 || !families) return SD_REFUSED_BAD_WAIT;
+  if (wait.protocol == SD_UDP) {
+    return listens || peer == Family::kNone || id.peer.port == 0
+               ? SD_REFUSED_BAD_WAIT
+               : SD_OK;
+  }
+  return wait.protocol == SD_TCP && listens ? SD_OK : SD_REFUSED_BAD_WAIT;
+}
+
 FlowMatch FindFlow(FlowTable& flows, const sd_flow_id& id) {
-  const Endpoint guest = FromC(id.guest);
-  const Endpoint peer = FromC(id.peer);
+  const auto [guest, peer] = FromC(id);
   int found = 0;
   TcpFlow* match = nullptr;
   // One that cannot be waited for is not meant, if there is one that can.

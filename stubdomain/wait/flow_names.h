@@ -13,6 +13,15 @@
 namespace stubdomain {
 
 sd_flow_id ToC(const FlowId& id);
+// An IPv4-mapped IPv6 address counts as the IPv4 address (a program sees its
+// connection like that through an IPv6 socket). What is "any" is empty.
+FlowId FromC(const sd_flow_id& id);
+
+// Whether `endpoint` is what `wanted` names; what is empty there may be any.
+bool Matches(const Endpoint& wanted, const Endpoint& endpoint);
+
+// Whether a wait for something else than a reply is in order in itself.
+sd_refusal CheckWait(const sd_wait& wait);
 
 struct FlowMatch {
   sd_refusal refusal;
@@ -20,8 +29,7 @@ struct FlowMatch {
 };
 
 // The one connection that `id` names. Its peer is named in full, its guest's
-// address and port may be "any". An IPv4-mapped IPv6 address counts as the IPv4
-// address (a program sees its connection like that through an IPv6 socket).
+// address and port may be "any".
 FlowMatch FindFlow(FlowTable& flows, const sd_flow_id& id);
 
 }  // namespace stubdomain

@@ -1,4 +1,4 @@
-// One awaited reply.
+// One wait: for a reply, for a connection, or for a datagram.
 //
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
@@ -26,6 +26,21 @@ uint64_t ReplyBegin(const sd_wait& wait, const TcpFlow& flow) {
   return sent - std::min<uint64_t>(sent, unread);
 }
 
+// An endpoint of which the address may be any.
+void SavePattern(const Endpoint& endpoint, Writer& writer) {
+  const bool any = endpoint.address.family() == Family::kNone;
+  writer.Bool(any);
+  if (!any) writer.Put(endpoint.address);
+  writer.U16(endpoint.port);
+}
+
+Endpoint LoadPattern(Reader& reader) {
+  Endpoint endpoint;
+  if (!reader.Bool()) endpoint.address = reader.GetAddress();
+  endpoint.port = reader.U16();
+  return endpoint;
+}
+
 uint64_t MillisecondsLeft(Time time, Time now) {
   if (time == kNever) return SD_NEVER;
   if (time <= now) return 0;
@@ -37,15 +52,47 @@ uint64_t MillisecondsLeft(Time time, Time now) {
 
 ListenerStub::ListenerStub(uint32_t number, const sd_wait& wait,
                            const TcpFlow& flow, Time now)
+    : ListenerStub(number, wait, now) {
+  kind_ = Kind::kReply;
+  port_ = flow.port();
+  flow_id_ = flow.id();
+  before_ = ReplyBegin(wait, flow);
+}
+
+ListenerStub::ListenerStub(uint32_t number, const sd_wait& wait, Time now)
     : number_(number),
       owner_(wait.owner),
-      port_(flow.port()),
-      flow_id_(flow.id()),
-      before_(ReplyBegin(wait, flow)),
+      flow_id_(FromC(wait.flow)),
+      guest_port_(wait.guest_port != 0 ? wait.guest_port
+                                       : wait.flow.guest.port),
+      at_handshake_(wait.bytes == 0),
       handler_(wait.bytes) {
+  if (wait.protocol == SD_UDP) {
+    kind_ = Kind::kPair;
+  } else {
+    kind_ = wait.accept == SD_ACCEPT_HOLD ? Kind::kHold : Kind::kAnswer;
+  }
   if (wait.timeout_ms != 0) {
     timeout_ = now + std::chrono::milliseconds(wait.timeout_ms);
   }
+}
+
+bool ListenerStub::IsOn(const TcpFlow& flow) const {
+  switch (kind_) {
+    case Kind::kReply:
+      return flow.port() == port_ && flow.id() == flow_id_;
+    case Kind::kAnswer:
+      return flow.unknown_to_guest() && IsFor(kind_, flow.id());
+    case Kind::kHold:
+    case Kind::kPair:
+      break;
+  }
+  return false;
+}
+
+bool ListenerStub::IsFor(Kind kind, const FlowId& id) const {
+  return kind == kind_ && Matches(flow_id_.guest, id.guest) &&
+         Matches(flow_id_.peer, id.peer);
 }
 
 uint64_t ListenerStub::ReplyBytes(const TcpFlow& flow) const {
@@ -55,6 +102,11 @@ uint64_t ListenerStub::ReplyBytes(const TcpFlow& flow) const {
 std::optional<Ending> ListenerStub::Judge(const TcpFlow* flow,
                                           bool guest_stopped) const {
   ReplyProgress progress{.reset = true};
+  if (kind_ == Kind::kAnswer) {
+    // A peer that has gone again is none that the guest needs to know of.
+    if (flow->peer_reset()) return std::nullopt;
+    if (at_handshake_) return Ending{SD_REPLIED, SD_REASON_REPLY, 0};
+  }
   if (flow != nullptr) {
     progress = {
         .bytes = ReplyBytes(*flow),
@@ -91,10 +143,14 @@ sd_stub_info ListenerStub::Info(const TcpFlow* flow, Time now) const {
 
 void ListenerStub::Save(Writer& writer, Time now) const {
   writer.U32(number_);
+  writer.U8(static_cast<uint8_t>(kind_));
   writer.U8(static_cast<uint8_t>(owner_));
   writer.U32(port_);
-  writer.Put(flow_id_);
+  SavePattern(flow_id_.guest, writer);
+  SavePattern(flow_id_.peer, writer);
   writer.U64(before_);
+  writer.U16(guest_port_);
+  writer.Bool(at_handshake_);
   writer.U64(handler_.bytes());
   SaveTime(timeout_, now, writer);
   SaveTime(proposal_, now, writer);
@@ -103,12 +159,18 @@ void ListenerStub::Save(Writer& writer, Time now) const {
 ListenerStub ListenerStub::Load(Reader& reader, Time now) {
   ListenerStub stub{DefaultHandler(0)};
   stub.number_ = reader.U32();
+  const uint8_t kind = reader.U8();
+  if (kind > static_cast<uint8_t>(Kind::kPair)) reader.Fail();
+  stub.kind_ = reader.ok() ? static_cast<Kind>(kind) : Kind::kReply;
   const uint8_t owner = reader.U8();
   if (owner > SD_OWNER_HOST || stub.number_ == 0) reader.Fail();
   stub.owner_ = owner == SD_OWNER_HOST ? SD_OWNER_HOST : SD_OWNER_GUEST;
   stub.port_ = reader.U32();
-  stub.flow_id_ = reader.GetFlowId();
+  stub.flow_id_.guest = LoadPattern(reader);
+  stub.flow_id_.peer = LoadPattern(reader);
   stub.before_ = reader.U64();
+  stub.guest_port_ = reader.U16();
+  stub.at_handshake_ = reader.Bool();
   stub.handler_ = DefaultHandler(reader.U64());
   stub.timeout_ = LoadTime(reader, now);
   stub.proposal_ = LoadTime(reader, now);

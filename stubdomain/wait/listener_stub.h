@@ -1,4 +1,4 @@
-// One awaited reply.
+// One wait: for a reply, for a connection, or for a datagram.
 //
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
@@ -24,31 +24,46 @@ struct Ending {
   uint64_t bytes;    // of the reply
 };
 
-// A wait for the reply on one connection. The reply begins behind the bytes
-// that the guest had received when it began to wait.
+// What a wait is for; see sd_wait.
 class ListenerStub {
  public:
-  // `flow` is what FindFlow() found for `wait`.
+  enum class Kind : uint8_t {
+    kReply,   // more bytes on one connection
+    kHold,    // a peer's SYN to one port
+    kAnswer,  // bytes on any connection that the stub answered on one port
+    kPair,    // a datagram
+  };
+
+  // A wait for the reply on one connection. The reply begins behind the bytes
+  // that the guest had received when it began to wait. `flow` is what
+  // FindFlow() found for `wait`.
   ListenerStub(uint32_t number, const sd_wait& wait, const TcpFlow& flow,
                Time now);
+  // Any other wait, which CheckWait() has found to be in order.
+  ListenerStub(uint32_t number, const sd_wait& wait, Time now);
 
   uint32_t number() const { return number_; }
+  Kind kind() const { return kind_; }
   sd_owner owner() const { return owner_; }
   unsigned port() const { return port_; }
+  // With another kind than kReply, what may be any is empty.
   const FlowId& flow_id() const { return flow_id_; }
+  // The port of the guest that answered connections are handed to.
+  uint16_t guest_port() const { return guest_port_; }
   // When it times out; kNever: never.
   Time timeout() const { return timeout_; }
-  bool IsOn(const TcpFlow& flow) const {
-    return flow.port() == port_ && flow.id() == flow_id_;
-  }
+  // It may end by what happens to the flow.
+  bool IsOn(const TcpFlow& flow) const;
+  // The datagram or the connection is one that it waits for.
+  bool IsFor(Kind kind, const FlowId& id) const;
 
   // When it proposes to suspend the VM; kNever: it does not, or not any more.
   Time proposal() const { return proposal_; }
   void Propose(Time at) { proposal_ = at; }
   void StopProposing() { proposal_ = kNever; }
 
-  // `flow` may be null: it is gone. What can be kept for the guest only counts
-  // while it is stopped.
+  // Whether it ends by `flow`, which it is on. `flow` may be null for kReply:
+  // it is gone. What can be kept for the guest only counts while it is stopped.
   std::optional<Ending> Judge(const TcpFlow* flow, bool guest_stopped) const;
   sd_stub_info Info(const TcpFlow* flow, Time now) const;
 
@@ -62,10 +77,13 @@ class ListenerStub {
   uint64_t ReplyBytes(const TcpFlow& flow) const;
 
   uint32_t number_ = 0;
+  Kind kind_ = Kind::kReply;
   sd_owner owner_ = SD_OWNER_GUEST;
   unsigned port_ = 0;
   FlowId flow_id_;
   uint64_t before_ = 0;  // bytes of the peer's stream before the reply
+  uint16_t guest_port_ = 0;
+  bool at_handshake_ = false;  // no byte is waited for
   DefaultHandler handler_;
   Time timeout_ = kNever;
   Time proposal_ = kNever;

@@ -9,14 +9,23 @@
 
 namespace stubdomain {
 
-ListenerStub& ListenerStubs::Add(const sd_wait& wait, const TcpFlow& flow,
-                                 Time now) {
+uint32_t ListenerStubs::NextNumber() {
   do {
     ++last_number_;
   } while (last_number_ == 0 || stubs_.contains(last_number_));
-  return stubs_
-      .emplace(last_number_, ListenerStub(last_number_, wait, flow, now))
+  return last_number_;
+}
+
+ListenerStub& ListenerStubs::Add(const sd_wait& wait, const TcpFlow& flow,
+                                 Time now) {
+  const uint32_t number = NextNumber();
+  return stubs_.emplace(number, ListenerStub(number, wait, flow, now))
       .first->second;
+}
+
+ListenerStub& ListenerStubs::Add(const sd_wait& wait, Time now) {
+  const uint32_t number = NextNumber();
+  return stubs_.emplace(number, ListenerStub(number, wait, now)).first->second;
 }
 
 const ListenerStub* ListenerStubs::Find(uint32_t number) const {
@@ -27,6 +36,13 @@ const ListenerStub* ListenerStubs::Find(uint32_t number) const {
 bool ListenerStubs::AnyOn(const TcpFlow& flow) const {
   return std::ranges::any_of(
       stubs_, [&](const auto& entry) { return entry.second.IsOn(flow); });
+}
+
+const ListenerStub* ListenerStubs::FindFor(ListenerStub::Kind kind,
+                                           const FlowId& id) const {
+  const auto at = std::ranges::find_if(
+      stubs_, [&](const auto& entry) { return entry.second.IsFor(kind, id); });
+  return at == stubs_.end() ? nullptr : &at->second;
 }
 
 void ListenerStubs::StopProposing() {

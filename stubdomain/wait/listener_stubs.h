@@ -19,11 +19,15 @@ class ListenerStubs {
  public:
   // Lays a stub under a number that no other stub had (until 2^32 were laid).
   ListenerStub& Add(const sd_wait& wait, const TcpFlow& flow, Time now);
+  // The same, of a stub that is on no flow.
+  ListenerStub& Add(const sd_wait& wait, Time now);
   // `number` is open.
   void Remove(uint32_t number) { stubs_.erase(number); }
   // Null if it is not open.
   const ListenerStub* Find(uint32_t number) const;
   bool AnyOn(const TcpFlow& flow) const;
+  // The first that waits for a connection or datagram like this; null: none.
+  const ListenerStub* FindFor(ListenerStub::Kind kind, const FlowId& id) const;
   // Drops all that the open waits propose.
   void StopProposing();
 
@@ -39,6 +43,8 @@ class ListenerStubs {
   bool Load(Reader& reader, Time now);
 
  private:
+  uint32_t NextNumber();
+
   std::map<uint32_t, ListenerStub> stubs_;
   uint32_t last_number_ = 0;
 };

@@ -210,6 +210,16 @@ Malformed ParseArp(size_t offset, Packet* packet) {
 
 }  // namespace
 
+FlowId FlowToGuest(const Packet& packet) {
+  const auto ends = [&](const auto& body) {
+    return FlowId{.guest = {packet.ip->destination, body.destination_port},
+                  .peer = {packet.ip->source, body.source_port}};
+  };
+  const TcpSegment* segment = packet.tcp();
+  return segment != nullptr ? ends(*segment)
+                            : ends(std::get<UdpDatagram>(packet.body));
+}
+
 Malformed Parse(std::span<const uint8_t> frame, const Offload& offload,
                 Packet* packet) {
   *packet = Packet{};

@@ -112,6 +112,10 @@ struct Packet {
   const TcpSegment* tcp() const { return std::get_if<TcpSegment>(&body); }
 };
 
+// Both ends of a segment or datagram that goes to the guest. `packet` has a TCP
+// or UDP body.
+FlowId FlowToGuest(const Packet& packet);
+
 // Why a frame is not looked into.
 enum class Malformed {
   kNo,

@@ -113,6 +113,8 @@ enum sd_refusal {
     SD_REFUSED_UNKNOWN_STUB,
     SD_REFUSED_NOT_RUNNING,    /* the VM is not running */
     SD_REFUSED_NOT_SUSPENDED,  /* it is neither suspending nor suspended */
+    SD_REFUSED_BAD_WAIT,       /* it names no port, or contradicts itself */
+    SD_REFUSED_NO_SEED,        /* sd_seed() was not called */
     SD_REFUSED_BAD_STATE,      /* serial form: malformed */
     SD_REFUSED_BAD_VERSION,    /* serial form: made by another version */
 };
@@ -130,14 +132,46 @@ struct sd_flow_id {
     struct sd_address peer;
 };
 
+enum sd_protocol { SD_TCP, SD_UDP };
+
+/* What becomes of a new connection while the guest is stopped. */
+enum sd_accept {
+    SD_ACCEPT_NONE,   /* not a wait for a new connection */
+    SD_ACCEPT_HOLD,   /* the guest is woken and answers it */
+    SD_ACCEPT_ANSWER, /* the stub answers it, and hands it over afterwards */
+};
+
+/*
+ * What is waited for:
+ *
+ * - SD_TCP, SD_ACCEPT_NONE: more bytes on a connection that there is. .peer is
+ *   named in full, .guest may be "any".
+ * - SD_TCP, SD_ACCEPT_HOLD: a peer that connects to the port of .guest, whose
+ *   address may be "any". The wait ends when a peer's SYN comes, which is kept
+ *   and handed to the guest.
+ * - SD_TCP, SD_ACCEPT_ANSWER: the same, but the connection is established in
+ *   the guest's name, and the wait ends when one has brought .bytes (or has
+ *   been closed by the peer after fewer). Once the guest is ready, it sees the
+ *   peer connect to guest_port, send what was kept, and go on. Nobody needs to
+ *   listen before that. If nobody does then, the peer is reset. Needs
+ *   sd_seed(). Other peers that connect meanwhile are served the same way, up
+ *   to sd_config.max_accepted.
+ * - SD_UDP: a datagram from .peer, which is named in full, to .guest, whose
+ *   port is named. Datagrams are handed to the guest in order when it runs.
+ *   An ICMP error about a datagram of the pair ends the wait as SD_RESET.
+ */
 struct sd_wait {
     enum sd_owner owner;
-    struct sd_flow_id flow; /* .guest may be "any" */
+    struct sd_flow_id flow;
     bool has_received;
     uint64_t received;      /* tcpi_bytes_received when nothing was to read */
     uint32_t timeout_ms;    /* 0: none */
-    uint64_t bytes;         /* wake at this many bytes of reply, at least 1 */
+    uint64_t bytes;         /* wake at this many bytes, at least 1; 0 (only with
+                             * SD_ACCEPT_ANSWER): at the handshake */
     bool suspend;           /* proposes to suspend the VM */
+    enum sd_protocol protocol;
+    enum sd_accept accept;
+    uint16_t guest_port;    /* with SD_ACCEPT_ANSWER; 0: the port of .guest */
 };
 
 struct sd_stub_info {
@@ -160,6 +194,8 @@ struct sd_ended {
 struct sd_config {
     uint32_t max_flows;           /* connections followed */
     uint32_t max_stubs;           /* open listener stubs */
+    uint32_t max_accepted;        /* connections that were answered, and that
+                                   * the guest does not have yet */
     uint64_t flow_buffer;         /* bytes kept for one connection */
     uint64_t total_buffer;        /* bytes kept for all */
     uint32_t suspend_delay_ms;    /* from the wait message to the suspend */
@@ -198,6 +234,9 @@ struct sd_callbacks {
 sd_stub *sd_new(const struct sd_config *config,
                 const struct sd_callbacks *callbacks, void *opaque);
 void sd_free(sd_stub *stub);
+/* Random bytes that no peer knows, for what no peer may guess. */
+#define SD_SEED_LENGTH 16
+void sd_seed(sd_stub *stub, const uint8_t seed[SD_SEED_LENGTH]);
 /* May be called at any time; bounds that shrink bind what comes next. */
 void sd_set_config(sd_stub *stub, const struct sd_config *config);
 
