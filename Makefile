@@ -2,8 +2,10 @@
 #
 #   make            build everything
 #   make demo       the main job, live
-#   make check      all tests; SUITE=style|unit|engine|qtest|functional|
+#   make check      all tests; SUITE=style|unit|engine|fuzz|qtest|functional|
 #                   libvirt for one
+#   make fuzz       for long: TARGET=frames|serial|state SECONDS=3600
+#   make bench      SUITE=engine; figures in build/bench/
 #   make install    PREFIX=/usr/local DESTDIR=
 #
 # Copyright (c) 2026 The Stubdomain authors
@@ -18,7 +20,7 @@ QEMU_TARGETS := qemu-system-x86_64 qemu-img
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 
-.PHONY: all configured build qtests guest demo check install clean
+.PHONY: all configured build qtests guest demo check fuzz bench install clean
 
 all: build
 
@@ -40,9 +42,17 @@ guest: build
 demo: guest
 	@$(PYTHON) tests/demo/demo.py
 
-check: SUITE ?= style unit engine qtest functional libvirt
+check: SUITE ?= style unit engine fuzz qtest functional libvirt
 check: build
 	@$(PYTHON) tests/run $(SUITE)
+
+fuzz: SECONDS ?= 3600
+fuzz: configured
+	@tests/fuzz/build $(TARGET) $(SECONDS)
+
+bench: SUITE ?= engine
+bench: configured
+	@bench/run $(SUITE)
 
 install: build
 	@tests/progress ninja -C build/qemu $$(qemu/installed build/qemu)
