@@ -40,6 +40,8 @@ struct FilterStubdomain {
     uint8_t *buffer;      /* a virtio header and a frame in one piece */
 };
 
+/* Room for all headers of nearly every frame. */
+#define HEAD_SIZE 256
 #define BUFFER_SIZE (sizeof(struct virtio_net_hdr_v1_hash) + SD_FRAME_MAX)
 
 /* -- virtio's header -- */
@@ -115,6 +117,7 @@ static ssize_t filter_receive(NetFilterState *nf, NetClientState *sender,
     struct sd_frame frame = { };
     enum sd_verdict verdict;
     const uint8_t *data;
+    size_t head = 0; /* of a frame in pieces: what was gathered first */
 
     if (!filter->dev || size <= header || size - header > SD_FRAME_MAX) {
         return 0;
@@ -122,7 +125,7 @@ static ssize_t filter_receive(NetFilterState *nf, NetClientState *sender,
     if (iovcnt == 1) {
         data = iov[0].iov_base;
     } else {
-        iov_to_buf(iov, iovcnt, 0, filter->buffer, size);
+        head = iov_to_buf(iov, iovcnt, 0, filter->buffer, MIN(size, HEAD_SIZE));
         data = filter->buffer;
     }
     if (header) {
@@ -130,6 +133,16 @@ static ssize_t filter_receive(NetFilterState *nf, NetClientState *sender,
     }
     frame.data = data + header;
     frame.length = size - header;
+    if (head) {
+        if (head < size && from == SD_GUEST &&
+            sd_pass_head(filter->dev->core, filter->port, &frame,
+                         head - header, stubdomain_now())) {
+            trace_stubdomain_frame(filter->port, from, frame.length, SD_PASS);
+            stubdomain_kick(filter->dev);
+            return 0;
+        }
+        iov_to_buf(iov, iovcnt, head, filter->buffer + head, size - head);
+    }
     verdict = sd_on_frame(filter->dev->core, filter->port, from, &frame,
                           stubdomain_now());
     trace_stubdomain_frame(filter->port, from, frame.length, verdict);

@@ -133,6 +133,14 @@ enum sd_verdict sd_on_frame(sd_stub *stub, unsigned port, enum sd_side from,
   });
 }
 
+bool sd_pass_head(sd_stub *stub, unsigned port, const struct sd_frame *frame,
+                  size_t head, uint64_t now) {
+  return Guard([&] {
+    return stub->domain.PassHead(port, {frame->data, frame->length}, head,
+                                 frame->offload, TimeFromNs(now));
+  });
+}
+
 void sd_on_writable(sd_stub *stub, unsigned port, enum sd_side side) {
   Guard([&] { stub->domain.OnWritable(port, FromC(side)); });
 }

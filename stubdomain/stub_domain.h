@@ -62,6 +62,10 @@ class StubDomain {
   // -- the network --
   Verdict OnFrame(unsigned port, Side from, std::span<const uint8_t> bytes,
                   const Offload& offload, Time now);
+  // Whether a frame of the guest of which only the first `head` bytes can be
+  // read passes; if not, nothing was done.
+  bool PassHead(unsigned port, std::span<const uint8_t> bytes, size_t head,
+                const Offload& offload, Time now);
   void OnWritable(unsigned port, Side side) { outbound_.Unblock({port, side}); }
   bool CanTake(unsigned port, Side from) const {
     return !outbound_.busy({port, from});

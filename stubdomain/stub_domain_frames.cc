@@ -44,6 +44,28 @@ Verdict StubDomain::OnFrame(unsigned port, Side from,
   return Verdict::kTaken;
 }
 
+bool StubDomain::PassHead(unsigned port, std::span<const uint8_t> bytes,
+                          size_t head, const Offload& offload, Time now) {
+  Packet packet;
+  if (cycle_.stopped() || Parse(bytes, offload, &packet) != Malformed::kNo) {
+    return false;
+  }
+  // What was read lies before the payload.
+  const TcpSegment* segment = packet.tcp();
+  if (segment == nullptr || segment->payload.data() > bytes.data() + head) {
+    return false;
+  }
+  const FlowId id = {
+      .guest = {packet.ip->source, segment->source_port},
+      .peer = {packet.ip->destination, segment->destination_port}};
+  const TcpFlow* flow = flows_->table.Find(port, id);
+  if (flow == nullptr || !flow->PassesUnread(*segment)) return false;
+  now = Advance(now);
+  outbound_.Observe({port, Side::kPeer}, offload);
+  OnPassingFrame(port, Side::kGuest, packet, now);
+  return true;
+}
+
 Verdict StubDomain::OnPassingFrame(unsigned port, Side from,
                                    const Packet& packet, Time now) {
   const TcpSegment* segment = packet.tcp();

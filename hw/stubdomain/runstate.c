@@ -35,10 +35,10 @@ void stubdomain_kick(StubdomainPCI *dev)
     if (sd_pending(dev->core)) {
         qemu_bh_schedule(dev->dispatch_bh);
     }
-    if (deadline == SD_NEVER) {
-        timer_del(dev->timer);
-    } else {
+    if (deadline != SD_NEVER) {
         timer_mod(dev->timer, MIN(deadline, INT64_MAX));
+    } else if (timer_pending(dev->timer)) {
+        timer_del(dev->timer);
     }
 }
 

@@ -9,6 +9,13 @@
 #include <utility>
 
 namespace stubdomain {
+namespace {
+
+// Reading the whole payload is only worth it where a wrong bit would do lasting
+// harm to what is known.
+constexpr uint8_t kLasting = kSyn | kFin | kRst;
+
+}  // namespace
 
 TcpFlow::TcpFlow(unsigned port, const FlowId& id, const FlowConfig* config,
                  BufferBudget* budget, ResendPool* resend,
@@ -124,9 +131,6 @@ void TcpFlow::Translated(Output& output, Send send) {
 Verdict TcpFlow::Handle(Side from, const Packet& packet, Time now,
                         Output& output) {
   const TcpSegment& segment = *packet.tcp();
-  // Reading the whole payload is only worth it where a wrong bit would do
-  // lasting harm to what is known.
-  constexpr uint8_t kLasting = kSyn | kFin | kRst;
   if ((segment.flags & kLasting) != 0 && !ChecksumOk(packet)) {
     return phase() == Phase::kFollowing ? Verdict::kPass : Verdict::kTaken;
   }
@@ -267,6 +271,11 @@ EditRefusal TcpFlow::EditReply(uint64_t position, uint32_t length,
     LeaveIfLevel(now, sent);
   });
   return EditRefusal::kNone;
+}
+
+bool TcpFlow::PassesUnread(const TcpSegment& segment) const {
+  return phase() == Phase::kFollowing && translation_.none() &&
+         !resend_->recording && (segment.flags & kLasting) == 0;
 }
 
 void TcpFlow::Record(const Packet& packet) {

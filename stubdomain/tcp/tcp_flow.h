@@ -125,6 +125,8 @@ class TcpFlow {
   // The guest has not opened it (yet), although the peer has.
   bool unknown_to_guest() const { return handshake_ != nullptr; }
 
+  // A segment of the guest would pass, and its payload would not be looked at.
+  bool PassesUnread(const TcpSegment& segment) const;
   // Its SYN was seen, and nothing in it forbids to speak for the guest.
   bool tracked() const { return connection_.tracked(); }
   // The handshake is over, and neither side has reset the connection. It may

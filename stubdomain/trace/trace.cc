@@ -194,6 +194,13 @@ sd_verdict Trace::Send(Talk& talk, Side from, const Frame& frame) {
   return verdict;
 }
 
+bool Trace::PassHead(unsigned port, const Frame& frame, size_t head) {
+  const sd_frame view{frame.bytes.data(), frame.bytes.size(), frame.offload};
+  const bool passes = sd_pass_head(stub_, port, &view, head, now_);
+  After();
+  return passes;
+}
+
 void Trace::Request(Talk& talk, uint32_t length) {
   EXPECT_EQ(Send(talk, Side::kGuest, talk.Data(Side::kGuest, length)), SD_PASS);
   EXPECT_EQ(Send(talk, Side::kPeer, talk.Ack(Side::kPeer)), SD_PASS);

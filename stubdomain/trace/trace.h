@@ -58,6 +58,7 @@ class Trace {
   void Connect(Talk* talk);
   sd_verdict Send(unsigned port, Side from, const Frame& frame);
   sd_verdict Send(Talk& talk, Side from, const Frame& frame);
+  bool PassHead(unsigned port, const Frame& frame, size_t head);
   // The guest sends, the peer acknowledges. All passes.
   void Request(Talk& talk, uint32_t length);
   sd_verdict PeerSends(Talk& talk, uint32_t length);

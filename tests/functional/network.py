@@ -23,8 +23,8 @@ GUEST = {4: "192.0.2.2", 6: "2001:db8::2"}
 
 
 class TapNetwork(Namespace):
-    def __init__(self):
-        super().__init__(f"stubdomain-test-{os.getpid()}")
+    def __init__(self, name=f"stubdomain-test-{os.getpid()}"):
+        super().__init__(name)
         self.ip("tuntap", "add", TAP, "mode", "tap", "vnet_hdr")
         # No other IPv6 traffic than the test's.
         self.run("sysctl", "-qw", f"net.ipv6.conf.{TAP}.accept_dad=0",

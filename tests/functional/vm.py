@@ -36,13 +36,16 @@ class Vm(QEMUMachine):
     QEMU's own output stay in `logs`.
 
     netdev, nic, device: the guest's first NIC, more of its stub domain
+    stub_domain: whether there is one
     append: for the guest's kernel command line, see guest-image/init
+    image: the guest's initramfs, see guest-image/build
     arguments: more for QEMU's command line
     """
 
     def __init__(self, logs, name="vm", *, suspend_dir=None,
                  netdev="user,id=net0",
-                 nic="virtio-net-pci", device="", append="", arguments=(),
+                 nic="virtio-net-pci", device="", stub_domain=True, append="",
+                 image=IMAGE, arguments=(),
                  memory=("-m", "256"), wrapper=(),
                  binary=BUILD / "bin" / "qemu-system-x86_64"):
         logs.mkdir(parents=True, exist_ok=True)
@@ -57,6 +60,9 @@ class Vm(QEMUMachine):
         self.shell = None
         if device:
             device = f",{device}"
+        stub_domain_arguments = [
+            "-device", f"stubdomain-pci,id={DEVICE},netdev=net0,"
+                       f"suspend-dir={self.suspend_dir}{device}"]
         super().__init__(
             str(binary), name=name, log_dir=str(logs),
             base_temp_dir=str(self.directory),
@@ -64,10 +70,9 @@ class Vm(QEMUMachine):
                 "-accel", ACCELERATOR, "-machine", "q35", *memory,
                 "-nodefaults", "-netdev", netdev,
                 "-device", f"{nic},netdev=net0",
-                "-device", f"stubdomain-pci,id={DEVICE},netdev=net0,"
-                           f"suspend-dir={self.suspend_dir}{device}",
+                *(stub_domain_arguments if stub_domain else []),
                 *serial_arguments(self.console, self.directory / "shell"),
-                *kernel_arguments(BUILD, IMAGE, append), *arguments])
+                *kernel_arguments(BUILD, image, append), *arguments])
 
     # -- life --
 

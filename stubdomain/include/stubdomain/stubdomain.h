@@ -255,6 +255,13 @@ uint64_t sd_next_deadline(const sd_stub *stub);
  * they are for a stopped guest: what it cannot get is taken. */
 enum sd_verdict sd_on_frame(sd_stub *stub, unsigned port, enum sd_side from,
                             const struct sd_frame *frame, uint64_t now);
+/*
+ * Spares the glue gathering a large frame that will pass. Only the first `head`
+ * bytes of the frame's memory need to hold the frame. True: it passes, which is
+ * all that sd_on_frame() would have said. False: nothing was done.
+ */
+bool sd_pass_head(sd_stub *stub, unsigned port, const struct sd_frame *frame,
+                  size_t head, uint64_t now);
 /* The side that refused a frame can take one again. */
 void sd_on_writable(sd_stub *stub, unsigned port, enum sd_side side);
 /*
