@@ -274,7 +274,7 @@ EditRefusal TcpFlow::EditReply(uint64_t position, uint32_t length,
 }
 
 bool TcpFlow::PassesUnread(const TcpSegment& segment) const {
-  return phase() == Phase::kFollowing && translation_.none() &&
+  return !handshake_ && phase() == Phase::kFollowing && translation_.none() &&
          !resend_->recording && (segment.flags & kLasting) == 0;
 }
 
