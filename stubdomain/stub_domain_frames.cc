@@ -59,7 +59,7 @@ bool StubDomain::PassHead(unsigned port, std::span<const uint8_t> bytes,
       .guest = {packet.ip->source, segment->source_port},
       .peer = {packet.ip->destination, segment->destination_port}};
   const TcpFlow* flow = flows_->table.Find(port, id);
-  if (flow == nullptr || !flow->PassesUnread(*segment)) return false;
+  if (flow == nullptr || !flow->PassesUnread(packet)) return false;
   now = Advance(now);
   outbound_.Observe({port, Side::kPeer}, offload);
   OnPassingFrame(port, Side::kGuest, packet, now);

@@ -53,8 +53,9 @@ TEST_F(HeadTest, DataPassesAndIsNoted) {
 
 TEST_F(HeadTest, AHeadThatEndsBeforeThePayloadIsNotEnough) {
   // Ethernet, IPv4 and TCP without options.
-  EXPECT_FALSE(PassesBy(14 + 20 + 19, Data()));
-  EXPECT_TRUE(PassesBy(14 + 20 + 20, Data()));
+  const Frame data = Data();
+  EXPECT_FALSE(PassesBy(14 + 20 + 19, data));
+  EXPECT_TRUE(PassesBy(14 + 20 + 20, data));
 }
 
 TEST_F(HeadTest, WhatEndsAConnectionIsNeededWhole) {
@@ -89,10 +90,11 @@ TEST_F(HeadTest, WhatIsSentBehindKeptBytesIsNeededWhole) {
   trace_.SuspendNow();
   trace_.PeerSends(talk_, 1000);
   trace_.Running();
-  EXPECT_FALSE(PassesBy(kHead, Data()));
+  const Frame data = Data();
+  EXPECT_FALSE(PassesBy(kHead, data));
   trace_.Ready();
   trace_.GuestAcks(talk_);
-  EXPECT_TRUE(PassesBy(kHead, Data()));
+  EXPECT_TRUE(PassesBy(kHead, data));
 }
 
 }  // namespace

@@ -17,6 +17,9 @@ constexpr int32_t kMaxBehind = 1 << 20;
 // (RFC 9293, 3.8.6.1), or by as much as the stub once allowed; and what a
 // receiver makes of that is its own business.
 constexpr int32_t kMaxBeyond = 1 << 20;
+// Of a timestamp, from one segment to the next: a wrong one beyond it would
+// make all later ones look old.
+constexpr int32_t kMaxClockStep = 60000;
 // The widest window there is, or the largest buffer.
 constexpr int32_t kMaxAhead = 1 << 30;
 
@@ -80,6 +83,18 @@ bool Connection::Plausible(Side from, const TcpSegment& segment) const {
   const Stream& stream = of(from);
   return segment.seq - stream.acked_seq() >= -kMaxBehind &&
          segment.end() - stream.edge <= kMaxBeyond;
+}
+
+bool Connection::Plain(Side from, const TcpSegment& segment) const {
+  const Stream& stream = of(from);
+  const auto& timestamps = segment.options.timestamps;
+  return segment.length() == segment.payload.size() &&
+         !segment.payload.empty() && !segment.has(kRst) &&
+         (segment.seq == stream.next || segment.end() <= stream.next) &&
+         segment.ack <= of(Other(from)).acked_seq() &&
+         (!timestamps ||
+          static_cast<int32_t>(timestamps->value - stream.last.value) <
+              kMaxClockStep);
 }
 
 void Connection::Observe(Side from, const Packet& packet,
@@ -199,10 +214,11 @@ void Connection::NoteTimestamps(Side from, const TcpSegment& segment) {
   Stream& stream = of(from);
   const Timestamps& timestamps = *segment.options.timestamps;
   // After a long silence a later value may look like an earlier one; new data
-  // is never old.
+  // is never old, but for a little when the network has changed the order.
+  const auto step = static_cast<int32_t>(timestamps.value - stream.last.value);
   const bool newer =
-      static_cast<int32_t>(timestamps.value - stream.last.value) >= 0 ||
-      (segment.length() > 0 && segment.end() > stream.next);
+      step >= 0 || (step < -kMaxClockStep && segment.length() > 0 &&
+                    segment.end() > stream.next);
   if (newer) stream.last = timestamps;
 }
 

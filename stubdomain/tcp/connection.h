@@ -146,6 +146,10 @@ struct Connection {
   // The way of frames to a side in the other side's name.
   Route RouteTo(Side side) const;
 
+  // It says nothing of lasting effect: data in its place, or again, that
+  // acknowledges nothing new.
+  bool Plain(Side from, const TcpSegment& segment) const;
+
   // Notes a segment that passes from `from` to the other side. What cannot
   // belong to the connection as it is known is not noted.
   void Observe(Side from, const Packet& packet, const TcpSegment& segment);

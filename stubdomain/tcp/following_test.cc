@@ -171,6 +171,31 @@ TEST(Following, AFinOrResetWithAWrongChecksumMeansNothing) {
   EXPECT_EQ(t.flow->peer_bytes(), 5u);
 }
 
+TEST(Following, WhatHasAWrongChecksumAcknowledgesNothing) {
+  FlowTrace t;
+  t.Handshake();
+  t.Guest({.data = "request"});
+  t.Guest({.seq = 7, .data = "more"});
+  EXPECT_EQ(t.Peer({.ack = 11, .bad_checksum = true}), Verdict::kPass);
+  EXPECT_EQ(t.Peer({.ack = 11, .data = "x", .bad_checksum = true}),
+            Verdict::kPass);
+  EXPECT_FALSE(t.flow->quiet());
+  EXPECT_EQ(t.flow->peer_bytes(), 0u);
+}
+
+// The network may change the order of segments that were sent a tick apart.
+TEST(Following, TheClockOfASideDoesNotGoBack) {
+  FlowTrace t({.timestamps = true, .guest_window = 65535});
+  t.Handshake();
+  t.Peer({.ts = Timestamps{301, 100}});
+  t.Peer({.data = "hello", .ts = Timestamps{300, 100}});
+  t.Adopt();
+  t.Peer({.data = "hello", .ts = Timestamps{301, 100}});
+  t.Sent();
+  t.ReleaseAndReplay();
+  EXPECT_EQ(t.Sent(), "guest: P. 0:5 ack 0 win 10000 ts 301/100 'hello'");
+}
+
 TEST(Following, ANewSynAfterTheEndBeginsAnew) {
   FlowTrace t;
   t.Handshake();

@@ -11,8 +11,7 @@
 namespace stubdomain {
 namespace {
 
-// Reading the whole payload is only worth it where a wrong bit would do lasting
-// harm to what is known.
+// What says so is looked at whole, whoever vouches for the checksum.
 constexpr uint8_t kLasting = kSyn | kFin | kRst;
 
 }  // namespace
@@ -131,7 +130,9 @@ void TcpFlow::Translated(Output& output, Send send) {
 Verdict TcpFlow::Handle(Side from, const Packet& packet, Time now,
                         Output& output) {
   const TcpSegment& segment = *packet.tcp();
-  if ((segment.flags & kLasting) != 0 && !ChecksumOk(packet)) {
+  // Reading the whole payload is only worth it where a wrong bit would do
+  // lasting harm to what is known.
+  if (!connection_.Plain(from, segment) && !ChecksumOk(packet)) {
     return phase() == Phase::kFollowing ? Verdict::kPass : Verdict::kTaken;
   }
   if (opening_ && from == Side::kPeer) {
@@ -273,9 +274,13 @@ EditRefusal TcpFlow::EditReply(uint64_t position, uint32_t length,
   return EditRefusal::kNone;
 }
 
-bool TcpFlow::PassesUnread(const TcpSegment& segment) const {
-  return !handshake_ && phase() == Phase::kFollowing && translation_.none() &&
-         !resend_->recording && (segment.flags & kLasting) == 0;
+bool TcpFlow::PassesUnread(const Packet& packet) const {
+  const TcpSegment& segment = *packet.tcp();
+  const bool trusted = packet.offload.needs_csum || packet.offload.data_valid ||
+                       connection_.Plain(Side::kGuest, segment);
+  return trusted && !handshake_ && phase() == Phase::kFollowing &&
+         translation_.none() && !resend_->recording &&
+         (segment.flags & kLasting) == 0;
 }
 
 void TcpFlow::Record(const Packet& packet) {

@@ -126,7 +126,7 @@ class TcpFlow {
   bool unknown_to_guest() const { return handshake_ != nullptr; }
 
   // A segment of the guest would pass, and its payload would not be looked at.
-  bool PassesUnread(const TcpSegment& segment) const;
+  bool PassesUnread(const Packet& packet) const;
   // Its SYN was seen, and nothing in it forbids to speak for the guest.
   bool tracked() const { return connection_.tracked(); }
   // The handshake is over, and neither side has reset the connection. It may
