@@ -17,13 +17,19 @@ QEMU_BUILD_BUG_ON((int)STUBDOMAIN_RESTORE_REASON_HOST != (int)SD_REASON_HOST);
 QEMU_BUILD_BUG_ON((int)STUBDOMAIN_UNMATCHED_RESTORE !=
                   (int)SD_UNMATCHED_RESTORE);
 QEMU_BUILD_BUG_ON((int)STUBDOMAIN_OWNER_HOST != (int)SD_OWNER_HOST);
+QEMU_BUILD_BUG_ON((int)STUBDOMAIN_PROTOCOL_UDP != (int)SD_UDP);
 
 static bool endpoint_from_qapi(const StubdomainEndpoint *endpoint,
                                const char *name, struct sd_address *out,
                                Error **errp)
 {
     memset(out, 0, sizeof(*out));
-    if (inet_pton(AF_INET, endpoint->host, out->bytes) == 1) {
+    if (!endpoint) {
+        return true;
+    }
+    if (!endpoint->host) {
+        out->family = 0;
+    } else if (inet_pton(AF_INET, endpoint->host, out->bytes) == 1) {
         out->family = 4;
     } else if (inet_pton(AF_INET6, endpoint->host, out->bytes) == 1) {
         out->family = 6;
@@ -32,7 +38,7 @@ static bool endpoint_from_qapi(const StubdomainEndpoint *endpoint,
                    "address", name, endpoint->host);
         return false;
     }
-    if (endpoint->port == 0) {
+    if (endpoint->has_port && endpoint->port == 0) {
         error_setg(errp, "flow.%s.port: must be 1 to 65535", name);
         return false;
     }
@@ -40,33 +46,77 @@ static bool endpoint_from_qapi(const StubdomainEndpoint *endpoint,
     return true;
 }
 
+static bool check_named(const struct sd_address *address, const char *name,
+                        bool host, Error **errp)
+{
+    if (host && address->family == 0) {
+        error_setg(errp, "flow.%s.host: must be named", name);
+        return false;
+    }
+    if (address->port == 0) {
+        error_setg(errp, "flow.%s.port: must be named", name);
+        return false;
+    }
+    return true;
+}
+
+static bool flow_from_qapi(const StubdomainWait *wait, struct sd_wait *out,
+                           Error **errp)
+{
+    const StubdomainFlow *flow = wait->flow;
+    struct sd_address *guest = &out->flow.guest, *peer = &out->flow.peer;
+
+    if (!endpoint_from_qapi(flow->guest, "guest", guest, errp) ||
+        !endpoint_from_qapi(flow->peer, "peer", peer, errp)) {
+        return false;
+    }
+    if (guest->family && peer->family && guest->family != peer->family) {
+        error_setg(errp, "flow.guest.host: not of the address family of "
+                   "flow.peer.host");
+        return false;
+    }
+    out->protocol = (enum sd_protocol)flow->protocol;
+    if (!wait->has_accept) {
+        return check_named(peer, "peer", true, errp) &&
+               (out->protocol == SD_TCP ||
+                check_named(guest, "guest", false, errp));
+    }
+    if (out->protocol != SD_TCP) {
+        error_setg(errp, "accept: only for flow.protocol tcp");
+        return false;
+    }
+    out->accept = wait->accept == STUBDOMAIN_ACCEPT_HOLD ? SD_ACCEPT_HOLD
+                                                         : SD_ACCEPT_ANSWER;
+    return check_named(guest, "guest", false, errp);
+}
+
 bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
                                struct sd_wait *out, Error **errp)
 {
     memset(out, 0, sizeof(*out));
     out->owner = owner;
-    if (!endpoint_from_qapi(wait->flow->peer, "peer", &out->flow.peer, errp)) {
+    if (!flow_from_qapi(wait, out, errp)) {
         return false;
     }
-    if (wait->flow->guest) {
-        if (!endpoint_from_qapi(wait->flow->guest, "guest", &out->flow.guest,
-                                errp)) {
+    if (wait->has_guest_port) {
+        if (out->accept != SD_ACCEPT_ANSWER || wait->guest_port == 0) {
+            error_setg(errp, "guest-port: must be 1 to 65535, and is only for "
+                       "accept answer");
             return false;
         }
-        if (out->flow.guest.family != out->flow.peer.family) {
-            error_setg(errp, "flow.guest.host: not of the address family of "
-                       "flow.peer.host");
-            return false;
-        }
+        out->guest_port = wait->guest_port;
     }
     out->has_received = wait->has_received;
     out->received = wait->received;
     out->timeout_ms = wait->timeout;
     out->bytes = 1;
     if (wait->plan && wait->plan->has_bytes) {
+        uint64_t least = out->accept == SD_ACCEPT_ANSWER ? 0 : 1;
+
         /* QEMU's visitor takes a negative number for a very large one. */
-        if (wait->plan->bytes == 0 || wait->plan->bytes > INT64_MAX) {
-            error_setg(errp, "plan.bytes: must be 1 to %" PRId64, INT64_MAX);
+        if (wait->plan->bytes < least || wait->plan->bytes > INT64_MAX) {
+            error_setg(errp, "plan.bytes: must be %" PRIu64 " to %" PRId64,
+                       least, INT64_MAX);
             return false;
         }
         out->bytes = wait->plan->bytes;
@@ -77,24 +127,31 @@ bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
 
 static StubdomainEndpoint *endpoint_to_qapi(const struct sd_address *address)
 {
-    StubdomainEndpoint *endpoint = g_new0(StubdomainEndpoint, 1);
+    StubdomainEndpoint *endpoint;
     char text[INET6_ADDRSTRLEN];
 
-    inet_ntop(address->family == 6 ? AF_INET6 : AF_INET, address->bytes, text,
-              sizeof(text));
-    endpoint->host = g_strdup(text);
+    if (!address->family && !address->port) {
+        return NULL;
+    }
+    endpoint = g_new0(StubdomainEndpoint, 1);
+    if (address->family) {
+        inet_ntop(address->family == 6 ? AF_INET6 : AF_INET, address->bytes,
+                  text, sizeof(text));
+        endpoint->host = g_strdup(text);
+    }
+    endpoint->has_port = address->port != 0;
     endpoint->port = address->port;
     return endpoint;
 }
 
-StubdomainFlow *stubdomain_flow_to_qapi(const struct sd_flow_id *flow)
+StubdomainFlow *stubdomain_flow_to_qapi(const struct sd_stub_info *info)
 {
     StubdomainFlow *converted = g_new0(StubdomainFlow, 1);
 
     converted->has_protocol = true;
-    converted->protocol = STUBDOMAIN_PROTOCOL_TCP;
-    converted->guest = endpoint_to_qapi(&flow->guest);
-    converted->peer = endpoint_to_qapi(&flow->peer);
+    converted->protocol = (StubdomainProtocol)info->protocol;
+    converted->guest = endpoint_to_qapi(&info->flow.guest);
+    converted->peer = endpoint_to_qapi(&info->flow.peer);
     return converted;
 }
 
@@ -111,7 +168,12 @@ StubdomainStubInfoList *stubdomain_stubs_to_qapi(StubdomainPCI *dev, size_t max)
 
         info->stub = stubs[i].stub;
         info->owner = (StubdomainOwner)stubs[i].owner;
-        info->flow = stubdomain_flow_to_qapi(&stubs[i].flow);
+        info->flow = stubdomain_flow_to_qapi(&stubs[i]);
+        info->has_accept = stubs[i].accept != SD_ACCEPT_NONE;
+        if (info->has_accept) {
+            info->accept = stubs[i].accept == SD_ACCEPT_HOLD ?
+                           STUBDOMAIN_ACCEPT_HOLD : STUBDOMAIN_ACCEPT_ANSWER;
+        }
         info->bytes = stubs[i].bytes;
         info->wanted = stubs[i].wanted;
         info->has_timeout_left = stubs[i].timeout_left_ms != SD_NEVER;

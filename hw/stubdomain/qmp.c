@@ -64,6 +64,10 @@ StubdomainStubInfoList *qmp_query_stubdomain_stubs(Error **errp)
 }
 
 StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
+                                        bool has_accept,
+                                        StubdomainAccept accept,
+                                        bool has_guest_port,
+                                        uint16_t guest_port,
                                         bool has_received, uint64_t received,
                                         bool has_timeout, uint32_t timeout,
                                         StubdomainPlan *plan,
@@ -72,6 +76,10 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
 {
     const StubdomainWait wait = {
         .flow = flow,
+        .has_accept = has_accept,
+        .accept = accept,
+        .has_guest_port = has_guest_port,
+        .guest_port = guest_port,
         .has_received = has_received,
         .received = received,
         .has_timeout = has_timeout,

@@ -14,6 +14,7 @@
 #include "qapi/error.h"
 #include "qapi/qapi-events-stubdomain.h"
 #include "qemu/error-report.h"
+#include "qemu/guest-random.h"
 #include "qemu/main-loop.h"
 #include "block/aio.h"
 #include "hw/stubdomain/stubdomain.h"
@@ -214,7 +215,7 @@ static bool on_send(void *opaque, unsigned port, enum sd_side to,
 static void on_waiting(void *opaque, const struct sd_stub_info *info)
 {
     StubdomainPCI *dev = opaque;
-    g_autoptr(StubdomainFlow) flow = stubdomain_flow_to_qapi(&info->flow);
+    g_autoptr(StubdomainFlow) flow = stubdomain_flow_to_qapi(info);
 
     trace_stubdomain_waiting(info->stub);
     qapi_event_send_stubdomain_wait(stubdomain_name(dev), info->stub,
@@ -288,6 +289,7 @@ bool stubdomain_run_init(StubdomainPCI *dev, Error **errp)
         .suspend_cancelled = on_suspend_cancelled,
     };
     DeviceState *d = DEVICE(dev);
+    uint8_t seed[SD_SEED_LENGTH];
 
     if (dev->config.max_stubs > STUBDOMAIN_MAX_ENDED) {
         error_setg(errp, "max-stubs is %u; it must be at most %u",
@@ -306,6 +308,8 @@ bool stubdomain_run_init(StubdomainPCI *dev, Error **errp)
     }
     dev->wake_reason = SD_REASON_HOST;
     dev->core = sd_new(&dev->config, &callbacks, dev);
+    qemu_guest_getrandom_nofail(seed, sizeof(seed));
+    sd_seed(dev->core, seed);
     dev->dispatch_bh = qemu_bh_new(dispatch, dev);
     dev->announce_bh = qemu_bh_new(announce_wake, dev);
     dev->timer = timer_new_ns(QEMU_CLOCK_REALTIME, dispatch, dev);

@@ -41,6 +41,17 @@ Endpoint LoadPattern(Reader& reader) {
   return endpoint;
 }
 
+sd_accept AcceptOf(ListenerStub::Kind kind) {
+  switch (kind) {
+    case ListenerStub::Kind::kHold:
+      return SD_ACCEPT_HOLD;
+    case ListenerStub::Kind::kAnswer:
+      return SD_ACCEPT_ANSWER;
+    default:
+      return SD_ACCEPT_NONE;
+  }
+}
+
 uint64_t MillisecondsLeft(Time time, Time now) {
   if (time == kNever) return SD_NEVER;
   if (time <= now) return 0;
@@ -134,6 +145,8 @@ sd_stub_info ListenerStub::Info(const TcpFlow* flow, Time now) const {
   return {
       .stub = number_,
       .owner = owner_,
+      .protocol = kind_ == Kind::kPair ? SD_UDP : SD_TCP,
+      .accept = AcceptOf(kind_),
       .flow = ToC(flow_id_),
       .bytes = flow != nullptr ? ReplyBytes(*flow) : 0,
       .wanted = handler_.bytes(),

@@ -136,7 +136,7 @@ void stubdomain_drop_queued(StubdomainPCI *dev);
 /* convert.c: between QAPI's types and the core's. */
 bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
                                struct sd_wait *out, Error **errp);
-StubdomainFlow *stubdomain_flow_to_qapi(const struct sd_flow_id *flow);
+StubdomainFlow *stubdomain_flow_to_qapi(const struct sd_stub_info *info);
 StubdomainStubInfoList *stubdomain_stubs_to_qapi(StubdomainPCI *dev,
                                                  size_t max);
 

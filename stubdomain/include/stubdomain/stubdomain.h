@@ -177,6 +177,8 @@ struct sd_wait {
 struct sd_stub_info {
     uint32_t stub;
     enum sd_owner owner;
+    enum sd_protocol protocol;
+    enum sd_accept accept;
     struct sd_flow_id flow;
     uint64_t bytes;
     uint64_t wanted;
