@@ -34,6 +34,7 @@ constexpr Link kToGuest{
     {{0x52, 0x54, 0, 0, 0, 1}}, {{0x52, 0x55, 0, 0, 0, 2}}, {}};
 constexpr Link kToPeer{kToGuest.source, kToGuest.destination, {}};
 constexpr uint64_t kMs = 1'000'000;
+constexpr uint64_t kFrameNs = 500;  // between two frames
 
 FlowId IdOf(uint32_t flow) {
   const auto low = static_cast<uint8_t>(flow >> 16);
@@ -83,7 +84,6 @@ class Engine {
     config.max_flows = flows;
     config.flow_buffer = uint64_t{1} << 30;
     config.total_buffer = uint64_t{1} << 50;
-    config.keepalive_ms = 0;
     config.unmatched = SD_UNMATCHED_IGNORE;
     const sd_callbacks callbacks = {
         .send =
@@ -111,6 +111,7 @@ class Engine {
   }
 
   sd_verdict Frame(sd_side from, const stubdomain::Frame& frame) {
+    now_ += kFrameNs;
     const sd_frame view{frame.bytes.data(), frame.bytes.size(), frame.offload};
     return sd_on_frame(stub_.get(), 0, from, &view, now_);
   }
@@ -125,6 +126,12 @@ class Engine {
     Dispatch();
     sd_on_stopped(stub_.get(), now_);
     sd_on_suspended(stub_.get(), now_);
+    Dispatch();
+  }
+
+  void PassToDeadline() {
+    now_ = sd_next_deadline(stub_.get());
+    sd_dispatch(stub_.get(), now_);
     Dispatch();
   }
 
@@ -329,7 +336,9 @@ void Replay(benchmark::State& state) {
     std::vector<Engine::Sent> unacknowledged;
     Frame ack = Ack(0, 0);
     engine.Run();
-    while (engine.sent_to_guest() > 0) {
+    while (engine.info().kept > 0) {
+      // What did not fit into the queue of frames is sent again in a while.
+      if (engine.sent_to_guest() == 0) engine.PassToDeadline();
       engine.TakeSentToGuest(&unacknowledged);
       for (const Engine::Sent& frame : unacknowledged) {
         Readdress(&ack, Side::kGuest, frame.flow, frame.end);
@@ -339,7 +348,6 @@ void Replay(benchmark::State& state) {
     }
     const std::chrono::duration<double> took =
         std::chrono::steady_clock::now() - start;
-    engine.Expect(engine.info().kept == 0, "all was handed over");
     state.SetIterationTime(took.count() / kHeldFrames);
   }
 }
