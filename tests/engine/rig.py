@@ -189,6 +189,10 @@ class Proxy:
                 return
             self.command("suspend")
 
+    def listen(self, how, port, wanted, guest_port=0):
+        self.command(f"listen {how} {port} {wanted} {guest_port}")
+        self.wait("listening")
+
     def restore(self):
         self.command("restore")
         self.wait("running")

@@ -160,6 +160,14 @@ void Events::PlayRequest(Input& input) {
       wait.timeout_ms = input.Bool() ? input.U16() : 0;
       wait.bytes = std::max<uint64_t>(input.U16(), 1);
       wait.suspend = input.Below(4) != 0;
+      if (input.Below(3) == 0) {
+        wait.protocol = input.Bool() ? SD_UDP : SD_TCP;
+        wait.accept = static_cast<sd_accept>(input.Below(3));
+        wait.guest_port = input.Bool() ? 0 : id.guest.port;
+        if (input.Bool()) wait.flow.peer = {};
+        if (input.Bool()) wait.flow.guest.family = 0;
+        if (input.Bool()) wait.bytes = 0;
+      }
       return glue_->Wait(wait);
     }
     case 2:

@@ -5,6 +5,7 @@
 
 #include "glue.h"
 
+#include <array>
 #include <utility>
 
 #include "check.h"
@@ -19,7 +20,11 @@ constexpr int kDispatches = 1000;
 
 }  // namespace
 
-Glue::Glue() : stub_(MakeStub()) {}
+Glue::Glue() : stub_(MakeStub()) {
+  // Always the same, so that an input always does the same.
+  const std::array<uint8_t, SD_SEED_LENGTH> seed = {1, 2, 3};
+  sd_seed(stub_.get(), seed.data());
+}
 
 sd_callbacks Glue::Callbacks() {
   static constexpr auto kSelf = [](void* opaque) {
@@ -56,6 +61,7 @@ Glue::Stub Glue::MakeStub() {
   sd_config_init(&config);
   config.max_flows = kMaxFlows;
   config.max_stubs = kMaxStubs;
+  config.max_accepted = kMaxAccepted;
   config.flow_buffer = kFlowBuffer;
   config.total_buffer = kTotalBuffer;
   config.keepalive_ms = 500;

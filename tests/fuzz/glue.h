@@ -30,6 +30,7 @@ class Glue {
   // Small, so that they are reached.
   static constexpr uint32_t kMaxFlows = 6;
   static constexpr uint32_t kMaxStubs = 5;
+  static constexpr uint32_t kMaxAccepted = 3;
   static constexpr uint64_t kFlowBuffer = 32 << 10;
   static constexpr uint64_t kTotalBuffer = 64 << 10;
 

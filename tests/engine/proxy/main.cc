@@ -2,8 +2,8 @@
 // guest.
 //
 // Commands come as lines on standard input, and end with it: "restless",
-// "restful", "suspend", "restore", "status". What happens is said as lines of
-// JSON.
+// "restful", "suspend", "restore", "status", "listen hold|answer PORT BYTES
+// GUEST-PORT". What happens is said as lines of JSON.
 //
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
@@ -17,6 +17,7 @@
 #include <chrono>
 #include <exception>
 #include <iostream>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -135,7 +136,10 @@ class Proxy {
     }
   }
 
-  void Obey(const std::string& command) {
+  void Obey(const std::string& line) {
+    std::istringstream words(line);
+    std::string command;
+    words >> command;
     if (command == "restless") {
       vm_.SetRestless(true, now_);
     } else if (command == "restful") {
@@ -146,6 +150,14 @@ class Proxy {
       vm_.Restore(now_);
     } else if (command == "status") {
       vm_.SayStatus();
+    } else if (command == "listen") {
+      std::string how;
+      uint16_t port = 0;
+      uint16_t guest_port = 0;
+      uint64_t bytes = 0;
+      words >> how >> port >> bytes >> guest_port;
+      vm_.Listen(how == "hold" ? SD_ACCEPT_HOLD : SD_ACCEPT_ANSWER, port, bytes,
+                 guest_port, now_);
     } else {
       throw std::invalid_argument("no command '" + command + "'");
     }

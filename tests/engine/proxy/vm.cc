@@ -39,7 +39,14 @@ Vm::Vm(uint32_t seed, Effects effects)
   config_.keepalive_ms = 100;
   config_.unmatched = SD_UNMATCHED_IGNORE;
   stub_ = MakeStub();
+  Seed();
   sd_agent(stub_.get(), true);
+}
+
+void Vm::Seed() {
+  std::array<uint8_t, SD_SEED_LENGTH> seed;
+  for (uint8_t& byte : seed) byte = static_cast<uint8_t>(random_());
+  sd_seed(stub_.get(), seed.data());
 }
 
 sd_callbacks Vm::Callbacks() {
@@ -62,7 +69,8 @@ sd_callbacks Vm::Callbacks() {
             vm->After(vm->now_, Step::kRun, kStartingMs);
           },
       .waiting = [](void*, const sd_stub_info*) {},
-      .ended = [](void*, const sd_ended*) {},
+      .ended = [](void* opaque,
+                  const sd_ended* ended) { kSelf(opaque)->SayEnded(*ended); },
       .unmatched = [](void*, const char*) {},
       .suspend_cancelled = [](void*, sd_reason) {},
   };
@@ -219,6 +227,31 @@ void Vm::Suspend(uint64_t now) {
 void Vm::Restore(uint64_t now) {
   // Refused only where nothing is to be restored.
   sd_restore(stub_.get(), now);
+}
+
+void Vm::Listen(sd_accept accept, uint16_t port, uint64_t bytes,
+                uint16_t guest_port, uint64_t now) {
+  sd_wait wait{};
+  wait.owner = SD_OWNER_HOST;
+  wait.flow.guest.port = port;
+  wait.bytes = bytes;
+  wait.accept = accept;
+  wait.guest_port = guest_port;
+  uint32_t number = 0;
+  const sd_refusal refusal = sd_wait_for(stub_.get(), &wait, now, &number);
+  if (refusal != SD_OK) {
+    throw std::logic_error(std::string("a wait is refused: ") +
+                           sd_refusal_text(refusal));
+  }
+  Say("listening");
+}
+
+void Vm::SayEnded(const sd_ended& ended) {
+  effects_.say(nlohmann::json{{"event", "ended"},
+                              {"suspends", counts_.suspends},
+                              {"outcome", ended.outcome},
+                              {"bytes", ended.bytes}}
+                   .dump());
 }
 
 void Vm::Say(const std::string& event) {

@@ -47,6 +47,9 @@ class Vm {
   void SetRestless(bool restless, uint64_t now);
   void Suspend(uint64_t now);
   void Restore(uint64_t now);
+  // A wait for new connections to a port of the guest.
+  void Listen(sd_accept accept, uint16_t port, uint64_t bytes,
+              uint16_t guest_port, uint64_t now);
   void SayStatus();
 
  private:
@@ -69,6 +72,7 @@ class Vm {
 
   static sd_callbacks Callbacks();
   Stub MakeStub();
+  void Seed();
   void SetUnmatched(sd_unmatched unmatched);
   bool OnSend(sd_side to, const sd_frame& frame);
   void After(uint64_t now, Step step, uint64_t max_ms);
@@ -77,6 +81,7 @@ class Vm {
   uint64_t Soon(uint64_t now, uint64_t max_ms);
   bool OneIn(uint32_t n) { return random_() % n == 0; }
   void Say(const std::string& event);
+  void SayEnded(const sd_ended& ended);
 
   Effects effects_;
   std::mt19937 random_;
