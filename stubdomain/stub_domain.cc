@@ -101,6 +101,7 @@ void StubDomain::OnReset(Time now) {
   }
   flows_->table.Clear();
   held_.Clear();
+  held_errors_.Clear();
   own_addresses_.Clear();
   outbound_.ClearGuest();
   agent_ = false;
@@ -117,6 +118,7 @@ void StubDomain::OnReady(Time now) {
 void StubDomain::OpenGate(Time now) {
   gate_opens_ = kNever;
   flows_->table.Replay(now, outbound_);
+  PassOnErrors();
 }
 
 // -- requests --

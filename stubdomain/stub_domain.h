@@ -115,10 +115,14 @@ class StubDomain {
   Verdict PassInOrder(unsigned port, Side from, const Packet& packet);
   void OnFrameToStoppedGuest(unsigned port, const Packet& packet, Time now);
   void OnSegmentToStoppedGuest(unsigned port, const Packet& packet, Time now);
+  void OnErrorToStoppedGuest(unsigned port, const Packet& packet, Time now);
+  void OnFragmentToStoppedGuest(unsigned port, const Packet& packet, Time now);
   void HoldUnanswerable(unsigned port, const Packet& packet, Time now);
   void OnUnmatched(const Packet& packet, Time now);
 
   // -- connections and datagrams that a wait names --
+  static std::optional<Ending> PairEnding(const Packet& packet);
+  void PassOnErrors();
   // What a frame of a peer ends by coming to a guest that runs.
   void NoteArrival(const Packet& packet, Time now);
   // A SYN, or an acknowledgement of the stub's answer to one. False: neither.
@@ -128,7 +132,7 @@ class StubDomain {
                            const Packet& packet, Time now);
   // Holds a frame that a wait of this kind is for, which ends by it.
   bool HoldAwaited(ListenerStub::Kind kind, unsigned port, const Packet& packet,
-                   uint64_t bytes, Time now);
+                   const Ending& ending, Time now);
   // Of an answered connection, before it is known who it is.
   uint16_t AnswerWindow() const;
 
@@ -178,6 +182,9 @@ class StubDomain {
   OwnAddresses own_addresses_;
   Acceptor acceptor_;
   HeldFrames held_;
+  // ICMP errors about connections, which the guest gets behind the bytes that
+  // came before them.
+  HeldFrames held_errors_;
   // When the host asked for a suspend that has not begun; kNever: it did not.
   Time host_proposal_ = kNever;
   bool agent_ = false;

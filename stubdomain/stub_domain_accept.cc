@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "stub_domain.h"
+#include "wire/protocol_numbers.h"
 
 namespace stubdomain {
 namespace {
@@ -29,35 +30,90 @@ uint16_t StubDomain::AnswerWindow() const {
       config_.flow_buffer, std::numeric_limits<uint16_t>::max()));
 }
 
+// What a frame about a UDP pair ends a wait on it by; nothing: it is of another
+// kind, or in pieces of which this is not the first.
+std::optional<Ending> StubDomain::PairEnding(const Packet& packet) {
+  if (const auto* datagram = std::get_if<UdpDatagram>(&packet.body)) {
+    return Ending{SD_REPLIED, SD_REASON_REPLY, datagram->payload.size()};
+  }
+  if (const auto* fragment = std::get_if<Fragment>(&packet.body)) {
+    if (!fragment->first || fragment->protocol != kProtocolUdp) return {};
+    return Ending{SD_REPLIED, SD_REASON_REPLY, 0};
+  }
+  if (const auto* error = std::get_if<IcmpError>(&packet.body)) {
+    if (error->protocol != kProtocolUdp) return {};
+    return Ending{SD_RESET, SD_REASON_REPLY, 0};
+  }
+  return {};
+}
+
 void StubDomain::NoteArrival(const Packet& packet, Time now) {
   const TcpSegment* segment = packet.tcp();
-  const auto* datagram = std::get_if<UdpDatagram>(&packet.body);
   const ListenerStub* stub = nullptr;
-  uint64_t bytes = 0;
-  if (segment != nullptr && IsFirstSyn(*segment)) {
+  Ending ending{SD_REPLIED, SD_REASON_REPLY, 0};
+  if (segment != nullptr) {
+    if (!IsFirstSyn(*segment)) return;
     const FlowId id = FlowToGuest(packet);
     stub = stubs_.FindFor(ListenerStub::Kind::kHold, id);
     if (stub == nullptr) {
       stub = stubs_.FindFor(ListenerStub::Kind::kAnswer, id);
     }
-  } else if (datagram != nullptr) {
+  } else if (const auto of_pair = PairEnding(packet)) {
     stub = stubs_.FindFor(ListenerStub::Kind::kPair, FlowToGuest(packet));
-    bytes = datagram->payload.size();
+    ending = *of_pair;
   }
   if (stub == nullptr || !ChecksumOk(packet)) return;
-  EndAndWake(stub->number(), {SD_REPLIED, SD_REASON_REPLY, bytes}, now);
+  EndAndWake(stub->number(), ending, now);
 }
 
 bool StubDomain::HoldAwaited(ListenerStub::Kind kind, unsigned port,
-                             const Packet& packet, uint64_t bytes, Time now) {
+                             const Packet& packet, const Ending& ending,
+                             Time now) {
   const ListenerStub* stub = stubs_.FindFor(kind, FlowToGuest(packet));
   if (stub == nullptr || !own_addresses_.IsFor(port, packet.link) ||
       !ChecksumOk(packet)) {
     return false;
   }
   held_.Hold(port, packet);
-  EndAndWake(stub->number(), {SD_REPLIED, SD_REASON_REPLY, bytes}, now);
+  EndAndWake(stub->number(), ending, now);
   return true;
+}
+
+// RFC 1122, 4.2.3.9: an error about a connection need not end it, so it does
+// not wake the guest either.
+void StubDomain::OnErrorToStoppedGuest(unsigned port, const Packet& packet,
+                                       Time now) {
+  if (const auto ending = PairEnding(packet)) {
+    HoldAwaited(ListenerStub::Kind::kPair, port, packet, *ending, now);
+    return;
+  }
+  TcpFlow* flow = flows_->table.Find(port, FlowToGuest(packet));
+  if (flow == nullptr || !own_addresses_.IsFor(port, packet.link) ||
+      !ChecksumOk(packet) || !flow->OnError(std::get<IcmpError>(packet.body))) {
+    return;
+  }
+  held_errors_.Hold(port, packet);
+}
+
+void StubDomain::OnFragmentToStoppedGuest(unsigned port, const Packet& packet,
+                                          Time now) {
+  if (const auto ending = PairEnding(packet);
+      ending &&
+      HoldAwaited(ListenerStub::Kind::kPair, port, packet, *ending, now)) {
+    return;
+  }
+  // The others of a datagram that is held, or is not; no one can tell.
+  HoldUnanswerable(port, packet, now);
+}
+
+// The guest gets what it would have got, had it been running.
+void StubDomain::PassOnErrors() {
+  held_errors_.PassOn(outbound_, [this](unsigned port, Frame* frame) {
+    Packet packet;
+    Parse(frame->bytes, frame->offload, &packet);
+    const TcpFlow* flow = flows_->table.Find(port, FlowToGuest(packet));
+    if (flow != nullptr) flow->TranslateQuote(packet, frame);
+  });
 }
 
 bool StubDomain::TakeHandshake(unsigned port, const Packet& packet, Time now) {

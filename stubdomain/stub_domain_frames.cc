@@ -3,9 +3,12 @@
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+#include <utility>
+
 #include "answer/answer.h"
 #include "stub_domain.h"
 #include "unmatched/description.h"
+#include "wire/protocol_numbers.h"
 
 namespace stubdomain {
 namespace {
@@ -90,11 +93,18 @@ Verdict StubDomain::OnPassingFrame(unsigned port, Side from,
 // to be dispatched.
 Verdict StubDomain::PassInOrder(unsigned port, Side from,
                                 const Packet& packet) {
-  if (from == Side::kGuest || !outbound_.waiting({port, Side::kGuest})) {
+  if (from == Side::kGuest) return Verdict::kPass;
+  Frame frame{{packet.frame.begin(), packet.frame.end()}, packet.offload};
+  const auto* error = std::get_if<IcmpError>(&packet.body);
+  const TcpFlow* flow = error != nullptr && error->protocol == kProtocolTcp
+                            ? flows_->table.Find(port, FlowToGuest(packet))
+                            : nullptr;
+  const bool translated =
+      flow != nullptr && flow->TranslateQuote(packet, &frame);
+  if (!translated && !outbound_.waiting({port, Side::kGuest})) {
     return Verdict::kPass;
   }
-  outbound_.Emit(port, Side::kGuest,
-                 {{packet.frame.begin(), packet.frame.end()}, packet.offload});
+  outbound_.Emit(port, Side::kGuest, std::move(frame));
   return Verdict::kTaken;
 }
 
@@ -104,11 +114,15 @@ void StubDomain::OnFrameToStoppedGuest(unsigned port, const Packet& packet,
     OnSegmentToStoppedGuest(port, packet, now);
   } else if (auto answer = AnswerFor(own_addresses_, port, packet)) {
     outbound_.Emit(port, Side::kPeer, std::move(*answer));
-  } else if (const auto* datagram = std::get_if<UdpDatagram>(&packet.body)) {
+  } else if (std::holds_alternative<UdpDatagram>(packet.body)) {
     if (!HoldAwaited(ListenerStub::Kind::kPair, port, packet,
-                     datagram->payload.size(), now)) {
+                     *PairEnding(packet), now)) {
       HoldUnanswerable(port, packet, now);
     }
+  } else if (std::holds_alternative<IcmpError>(packet.body)) {
+    OnErrorToStoppedGuest(port, packet, now);
+  } else if (std::holds_alternative<Fragment>(packet.body)) {
+    OnFragmentToStoppedGuest(port, packet, now);
   }
 }
 
@@ -121,8 +135,8 @@ void StubDomain::OnSegmentToStoppedGuest(unsigned port, const Packet& packet,
       flows_->table.OnFrame(port, Side::kPeer, packet, now, outbound_);
   if (verdict == Verdict::kPass) {
     const bool connects = packet.tcp()->has(kSyn) && !packet.tcp()->has(kAck);
-    if (connects &&
-        HoldAwaited(ListenerStub::Kind::kHold, port, packet, 0, now)) {
+    if (connects && HoldAwaited(ListenerStub::Kind::kHold, port, packet,
+                                {SD_REPLIED, SD_REASON_REPLY, 0}, now)) {
       return;
     }
     if (AsksSomething(*packet.tcp())) HoldUnanswerable(port, packet, now);

@@ -119,7 +119,10 @@ std::vector<uint8_t> StubDomain::Save(Time now) const {
   });
   SavePart(Part::kAddresses, writer,
            [&](Writer& part) { own_addresses_.Save(part); });
-  SavePart(Part::kHeld, writer, [&](Writer& part) { held_.Save(part); });
+  SavePart(Part::kHeld, writer, [&](Writer& part) {
+    held_.Save(part);
+    held_errors_.Save(part);
+  });
   SavePart(Part::kFlows, writer,
            [&](Writer& part) { flows_->table.Save(part); });
   SavePart(Part::kAcceptor, writer,
@@ -154,7 +157,9 @@ sd_refusal StubDomain::Load(std::span<const uint8_t> data, Time now) {
       LoadPart(Part::kAddresses, reader,
                [&](Reader& part) { return next.own_addresses_.Load(part); }) &&
       LoadPart(Part::kHeld, reader,
-               [&](Reader& part) { return next.held_.Load(part); }) &&
+               [&](Reader& part) {
+                 return next.held_.Load(part) && next.held_errors_.Load(part);
+               }) &&
       LoadPart(
           Part::kFlows, reader,
           [&](Reader& part) { return next.flows_->table.Load(part, now); }) &&

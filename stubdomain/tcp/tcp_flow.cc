@@ -111,6 +111,31 @@ void TcpFlow::Progress(GuestHandshake::Result result, Time now,
   });
 }
 
+bool TcpFlow::OnError(const IcmpError& error) {
+  const Stream& guest = connection_.guest;
+  if (!guest.syn_seen || error.seq < guest.acked_seq() ||
+      error.seq > guest.next) {
+    return false;
+  }
+  if (error.mtu == 0) return true;
+  // Nobody is made to send smaller segments than any path takes.
+  const bool ipv6 = id().peer.address.family() == Family::kIpv6;
+  const uint32_t least = ipv6 ? 1280 : 552;
+  const uint32_t headers = ipv6 ? 60 : 40;
+  const auto mss = static_cast<uint16_t>(
+      std::min(std::max(error.mtu, least) - headers, 65535u));
+  connection_.peer.mss = std::min(connection_.peer.mss, mss);
+  return true;
+}
+
+bool TcpFlow::TranslateQuote(const Packet& packet, Frame* frame) const {
+  if (translation_.none()) return false;
+  const TcpShift in = translation_.In(Side::kGuest, id().guest.port);
+  ShiftQuote(packet, 0 - in.seq, static_cast<uint16_t>(0 - in.source_port),
+             frame);
+  return true;
+}
+
 bool TcpFlow::BeginsAnew(Side from, const TcpSegment& segment) const {
   const bool forgotten = adoption_ && from == Side::kGuest;
   return segment.has(kSyn) && !segment.has(kAck) &&

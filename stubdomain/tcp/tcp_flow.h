@@ -112,6 +112,13 @@ class TcpFlow {
   Time Deadline() const;
   void OnTimer(Time now, Output& output);
 
+  // An ICMP error that quotes a segment of the guest. False: the guest has
+  // nothing like that under way, so it is forged or late (RFC 5927, 4.1).
+  bool OnError(const IcmpError& error);
+  // `packet` is an ICMP error about this flow: gives the frame the numbers that
+  // the guest knows. False: it has them.
+  bool TranslateQuote(const Packet& packet, Frame* frame) const;
+
   // Puts `replacement` in the place of `length` bytes that are kept for the
   // guest in order, and that it was not sent yet. `position` counts as
   // peer_bytes() does; at its end bytes can be added, behind the peer's last

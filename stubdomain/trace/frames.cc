@@ -73,6 +73,48 @@ Frame PingTo(const Link& link, const Address& source,
   return Finish(std::move(bytes), 2);
 }
 
+Frame ErrorAbout(const Frame& quoted, const Address& router, uint16_t mtu) {
+  const Packet packet = Parsed(quoted);
+  const IpHeader& ip = *packet.ip;
+  const bool ipv6 = ip.source.family() == Family::kIpv6;
+  const size_t length = size_t{ip.transport_offset} - ip.offset + 8;
+  const auto quote = std::span(quoted.bytes).subspan(ip.offset, length);
+  std::vector<uint8_t> bytes =
+      Headers(kLinkToGuest, router, ip.source,
+              ipv6 ? kProtocolIcmpv6 : kProtocolIcmp, 64, 8 + length);
+  if (ipv6) {
+    bytes.push_back(mtu != 0 ? kIcmpv6TooBig : kIcmpv6Unreachable);
+    bytes.push_back(0);
+  } else {
+    bytes.push_back(kIcmpUnreachable);
+    bytes.push_back(mtu != 0 ? kIcmpFragmentationNeeded : 3);
+  }
+  Append16(&bytes, 0);
+  Append32(&bytes, mtu);
+  bytes.insert(bytes.end(), quote.begin(), quote.end());
+  return Finish(std::move(bytes), 2);
+}
+
+std::vector<Frame> Fragmented(const Frame& datagram, size_t first) {
+  const Packet packet = Parsed(datagram);
+  const IpHeader& ip = *packet.ip;
+  const auto transport = std::span(datagram.bytes)
+                             .subspan(ip.transport_offset, ip.transport_length);
+  constexpr uint16_t kMore = 0x2000;
+  const auto piece = [&](std::span<const uint8_t> part, uint16_t flags) {
+    std::vector<uint8_t> bytes = Headers(packet.link, ip.source, ip.destination,
+                                         ip.protocol, 64, part.size());
+    const auto header = std::span(bytes).subspan(ip.offset, 20);
+    Set16(header, 6, flags);
+    Set16(header, 10, 0);
+    Set16(header, 10, Checksum().Add(header).complement());
+    bytes.insert(bytes.end(), part.begin(), part.end());
+    return Frame{std::move(bytes), {}};
+  };
+  return {piece(transport.first(first), kMore),
+          piece(transport.subspan(first), static_cast<uint16_t>(first / 8))};
+}
+
 Frame ArpFor(const Address& target) {
   std::vector<uint8_t> bytes;
   AppendEthernet(Broadcast(), kEtherArp, &bytes);

@@ -17,6 +17,12 @@ Frame UdpTo(const Link& link, const Endpoint& source,
 // An echo request, ICMP or ICMPv6.
 Frame PingTo(const Link& link, const Address& source,
              const Address& destination);
+// An ICMP or ICMPv6 error of `router` that quotes the beginning of `quoted`,
+// which the guest sent: unreachable, or with an `mtu`, too big.
+Frame ErrorAbout(const Frame& quoted, const Address& router, uint16_t mtu = 0);
+// The pieces of a datagram like UdpTo()'s with a payload, of which the first
+// has `first` bytes of transport header and payload; IPv4.
+std::vector<Frame> Fragmented(const Frame& datagram, size_t first);
 // From 10.0.2.2, to everyone.
 Frame ArpFor(const Address& target);
 // From fe80::2, to everyone.

@@ -10,13 +10,16 @@
 namespace stubdomain {
 namespace {
 
-std::string Text(const Address& address, uint16_t port) {
+std::string Text(const Address& address) {
   const bool ipv6 = address.family() == Family::kIpv6;
   char text[INET6_ADDRSTRLEN] = "";
   inet_ntop(ipv6 ? AF_INET6 : AF_INET, address.bytes().data(), text,
             sizeof(text));
-  const std::string host = ipv6 ? "[" + std::string(text) + "]" : text;
-  return host + ":" + std::to_string(port);
+  return ipv6 ? "[" + std::string(text) + "]" : text;
+}
+
+std::string Text(const Address& address, uint16_t port) {
+  return Text(address) + ":" + std::to_string(port);
 }
 
 std::string Kind(const TcpSegment& segment) {
@@ -32,6 +35,10 @@ std::string Kind(const TcpSegment& segment) {
 }  // namespace
 
 std::string Describe(const Packet& packet) {
+  if (const auto* fragment = std::get_if<Fragment>(&packet.body)) {
+    return "IP fragment from " + Text(fragment->source) + " to " +
+           Text(fragment->destination);
+  }
   std::string kind = "UDP datagram";
   uint16_t source_port = 0;
   uint16_t destination_port = 0;

@@ -13,7 +13,7 @@
 namespace stubdomain {
 
 // "TCP connection attempt from 192.0.2.1:40000 to 192.0.2.2:22", for a person.
-// `packet` has a TCP or UDP body.
+// `packet` has a TCP or UDP body, or is a fragment.
 std::string Describe(const Packet& packet);
 
 }  // namespace stubdomain

@@ -67,8 +67,9 @@ void HeldFrames::DropOldest() {
   frames_.pop_front();
 }
 
-void HeldFrames::PassOn(Output& output) {
+void HeldFrames::PassOn(Output& output, const Change& change) {
   for (Held& held : frames_) {
+    if (change) change(held.port, &held.frame);
     output.Emit(held.port, Side::kGuest, std::move(held.frame));
   }
   Clear();

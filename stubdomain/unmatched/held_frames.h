@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 
 #include "wire/frame.h"
 #include "wire/packet.h"
@@ -26,8 +27,9 @@ class HeldFrames {
   // A TCP segment that is held already counts as sent again, and is not held
   // twice.
   void Hold(unsigned port, const Packet& packet);
-  // Emits all to the guest; none is held afterwards.
-  void PassOn(Output& output);
+  // Emits all to the guest, each after `change`; none is held afterwards.
+  using Change = std::function<void(unsigned port, Frame* frame)>;
+  void PassOn(Output& output, const Change& change = {});
   void Clear();
 
   size_t size() const { return frames_.size(); }

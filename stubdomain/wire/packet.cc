@@ -73,11 +73,45 @@ Malformed ParseUdp(Packet* packet) {
   return Malformed::kNo;
 }
 
+// What an error quotes: an IP header and at least eight bytes behind it. An
+// error about anything else than TCP and UDP is not looked into.
+void ParseQuote(Bytes quote, size_t offset, uint32_t mtu, Packet* packet) {
+  const bool ipv6 = packet->ip->source.family() == Family::kIpv6;
+  if (quote.size() < (ipv6 ? kIpv6Header : kIpv4Header) ||
+      quote[0] >> 4 != (ipv6 ? 6 : 4)) {
+    return;
+  }
+  IcmpError error;
+  const size_t header = ipv6 ? kIpv6Header : size_t{quote[0]} % 16 * 4;
+  constexpr size_t kQuoted = 8;
+  if (header < kIpv4Header || quote.size() < header + kQuoted) return;
+  error.protocol = quote[ipv6 ? 6 : 9];
+  if (error.protocol != kProtocolTcp && error.protocol != kProtocolUdp) return;
+  error.source =
+      ipv6 ? Address::Ipv6(quote.subspan(8)) : Address::Ipv4(quote.subspan(12));
+  error.destination = ipv6 ? Address::Ipv6(quote.subspan(24))
+                           : Address::Ipv4(quote.subspan(16));
+  const Bytes transport = quote.subspan(header);
+  error.source_port = Get16(transport, 0);
+  error.destination_port = Get16(transport, 2);
+  if (error.protocol == kProtocolTcp) error.seq = Seq(Get32(transport, 4));
+  error.mtu = mtu;
+  error.quote_offset = static_cast<uint16_t>(offset + header);
+  packet->body = error;
+}
+
 Malformed ParseIcmp(Packet* packet) {
   const Bytes bytes = TransportOf(*packet);
   if (bytes.size() < kIcmpHeader + 4) return Malformed::kTransport;
   if (bytes[0] == kIcmpEchoRequest && bytes[1] == 0) {
     packet->body = EchoRequest{bytes.subspan(kIcmpHeader)};
+  } else if (bytes[0] == kIcmpUnreachable || bytes[0] == kIcmpTimeExceeded ||
+             bytes[0] == kIcmpParameterProblem) {
+    const bool too_big =
+        bytes[0] == kIcmpUnreachable && bytes[1] == kIcmpFragmentationNeeded;
+    ParseQuote(bytes.subspan(kIcmpHeader + 4),
+               packet->ip->transport_offset + kIcmpHeader + 4,
+               too_big ? Get16(bytes, 6) : 0, packet);
   }
   return Malformed::kNo;
 }
@@ -112,6 +146,11 @@ Malformed ParseIcmpv6(Packet* packet) {
     packet->body = EchoRequest{bytes.subspan(kIcmpHeader)};
   } else if (bytes[0] == kIcmpv6NeighbourSolicitation) {
     return ParseNeighbourSolicitation(packet);
+  } else if (bytes[0] >= kIcmpv6Unreachable &&
+             bytes[0] <= kIcmpv6ParameterProblem) {
+    ParseQuote(bytes.subspan(kIcmpHeader + 4),
+               packet->ip->transport_offset + kIcmpHeader + 4,
+               bytes[0] == kIcmpv6TooBig ? Get32(bytes, 4) : 0, packet);
   }
   return Malformed::kNo;
 }
@@ -132,6 +171,15 @@ Malformed ParseTransport(Packet* packet) {
   }
 }
 
+void ParseFragment(Fragment fragment, Bytes transport, Packet* packet) {
+  if (fragment.first && fragment.protocol == kProtocolUdp &&
+      transport.size() >= kUdpHeader) {
+    fragment.source_port = Get16(transport, 0);
+    fragment.destination_port = Get16(transport, 2);
+  }
+  packet->body = fragment;
+}
+
 Malformed ParseIpv4(size_t offset, Packet* packet) {
   const Bytes bytes = packet->frame.subspan(offset);
   if (bytes.size() < kIpv4Header || bytes[0] >> 4 != 4) return Malformed::kIp;
@@ -143,7 +191,15 @@ Malformed ParseIpv4(size_t offset, Packet* packet) {
   }
   const uint16_t fragment = Get16(bytes, 6);
   constexpr uint16_t kMoreFragmentsOrOffset = 0x3fff;
-  if ((fragment & kMoreFragmentsOrOffset) != 0) return Malformed::kNo;
+  constexpr uint16_t kOffset = 0x1fff;
+  if ((fragment & kMoreFragmentsOrOffset) != 0) {
+    ParseFragment({.source = Address::Ipv4(bytes.subspan(12)),
+                   .destination = Address::Ipv4(bytes.subspan(16)),
+                   .protocol = bytes[9],
+                   .first = (fragment & kOffset) == 0},
+                  bytes.subspan(header, total - header), packet);
+    return Malformed::kNo;
+  }
   IpHeader ip;
   ip.source = Address::Ipv4(bytes.subspan(12));
   ip.destination = Address::Ipv4(bytes.subspan(16));
@@ -165,7 +221,16 @@ Malformed ParseIpv6(size_t offset, Packet* packet) {
   uint8_t next = bytes[6];
   size_t at = kIpv6Header;
   for (int i = 0;; ++i) {
-    if (next == kExtensionFragment) return Malformed::kNo;
+    if (next == kExtensionFragment) {
+      constexpr size_t kFragmentHeader = 8;
+      if (bytes.size() - at < kFragmentHeader) return Malformed::kIp;
+      ParseFragment({.source = Address::Ipv6(bytes.subspan(8)),
+                     .destination = Address::Ipv6(bytes.subspan(24)),
+                     .protocol = bytes[at],
+                     .first = Get16(bytes, at + 2) >> 3 == 0},
+                    bytes.subspan(at + kFragmentHeader), packet);
+      return Malformed::kNo;
+    }
     const bool authentication = next == kExtensionAuthentication;
     if (!authentication && next != kExtensionHopByHop &&
         next != kExtensionRouting && next != kExtensionDestination) {
@@ -211,13 +276,21 @@ Malformed ParseArp(size_t offset, Packet* packet) {
 }  // namespace
 
 FlowId FlowToGuest(const Packet& packet) {
-  const auto ends = [&](const auto& body) {
-    return FlowId{.guest = {packet.ip->destination, body.destination_port},
-                  .peer = {packet.ip->source, body.source_port}};
+  if (const auto* error = std::get_if<IcmpError>(&packet.body)) {
+    return {.guest = {error->source, error->source_port},
+            .peer = {error->destination, error->destination_port}};
+  }
+  const auto ends = [](const auto& addresses, const auto& ports) {
+    return FlowId{.guest = {addresses.destination, ports.destination_port},
+                  .peer = {addresses.source, ports.source_port}};
   };
+  if (const auto* fragment = std::get_if<Fragment>(&packet.body)) {
+    return ends(*fragment, *fragment);
+  }
   const TcpSegment* segment = packet.tcp();
-  return segment != nullptr ? ends(*segment)
-                            : ends(std::get<UdpDatagram>(packet.body));
+  return segment != nullptr
+             ? ends(*packet.ip, *segment)
+             : ends(*packet.ip, std::get<UdpDatagram>(packet.body));
 }
 
 Malformed Parse(std::span<const uint8_t> frame, const Offload& offload,

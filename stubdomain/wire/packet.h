@@ -97,6 +97,32 @@ struct NeighbourSolicitation {
   std::optional<MacAddress> source_mac;  // absent: duplicate detection
 };
 
+// An ICMP or ICMPv6 message that a packet of the guest could not be delivered.
+// It quotes the beginning of that packet, whose sender is the guest.
+struct IcmpError {
+  Address source;
+  Address destination;
+  uint8_t protocol = 0;  // TCP or UDP
+  uint16_t source_port = 0;
+  uint16_t destination_port = 0;
+  Seq seq;  // of a TCP segment
+  // The largest packet that can be; 0: it is not about that (RFC 1191, RFC
+  // 8201).
+  uint32_t mtu = 0;
+  uint16_t quote_offset = 0;  // of the quoted TCP or UDP header in the frame
+};
+
+// A piece of an IP packet.
+struct Fragment {
+  Address source;
+  Address destination;
+  uint8_t protocol = 0;
+  bool first = false;
+  // Of the first one of a UDP datagram.
+  uint16_t source_port = 0;
+  uint16_t destination_port = 0;
+};
+
 // A view of a frame: valid as long as the frame's bytes are.
 struct Packet {
   std::span<const uint8_t> frame;
@@ -106,14 +132,14 @@ struct Packet {
   std::optional<IpHeader> ip;  // absent: not IP, or a fragment
   // monostate: something else, which the core has no business with.
   std::variant<std::monostate, TcpSegment, UdpDatagram, EchoRequest, ArpRequest,
-               NeighbourSolicitation>
+               NeighbourSolicitation, IcmpError, Fragment>
       body;
 
   const TcpSegment* tcp() const { return std::get_if<TcpSegment>(&body); }
 };
 
-// Both ends of a segment or datagram that goes to the guest. `packet` has a TCP
-// or UDP body.
+// Both ends of what goes to the guest, or of what it is about. `packet` has a
+// TCP or UDP body, or is an ICMP error or the first fragment of a datagram.
 FlowId FlowToGuest(const Packet& packet);
 
 // Why a frame is not looked into.

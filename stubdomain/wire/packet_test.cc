@@ -142,6 +142,9 @@ TEST(Parse, AFragmentIsNotLookedInto) {
     EXPECT_EQ(p.malformed, Malformed::kNo);
     EXPECT_FALSE(p.packet.ip);
     EXPECT_EQ(p.packet.tcp(), nullptr);
+    const auto& fragment = std::get<Fragment>(p.packet.body);
+    EXPECT_EQ(fragment.first, flags != 0);
+    EXPECT_EQ(fragment.protocol, 6);
   }
 }
 

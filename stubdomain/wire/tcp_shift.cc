@@ -30,11 +30,11 @@ constexpr uint8_t kSackKind = 5;
 constexpr uint8_t kTimestampsKind = 8;
 constexpr size_t kTimestampsLength = 10;
 
-// A TCP header, and how its checksum changes with it.
+// What a checksum covers, and how the checksum changes with it.
 class Header {
  public:
-  explicit Header(std::span<uint8_t> segment)
-      : bytes_(segment.first(size_t{segment[kDataOffsetAt]} >> 4 << 2)) {}
+  Header(std::span<uint8_t> bytes, size_t checksum_at)
+      : bytes_(bytes), checksum_at_(checksum_at) {}
 
   void Add16(size_t at, uint16_t value) {
     if (value != 0) {
@@ -74,8 +74,8 @@ class Header {
   }
   // HC' = ~(~HC + ~m + m'): equation 3 of RFC 1624.
   void FinishChecksum() {
-    difference_.Add16(static_cast<uint16_t>(~Get16(bytes_, kChecksumAt)));
-    Set16(bytes_, kChecksumAt, difference_.complement());
+    difference_.Add16(static_cast<uint16_t>(~Get16(bytes_, checksum_at_)));
+    Set16(bytes_, checksum_at_, difference_.complement());
   }
 
  private:
@@ -92,6 +92,7 @@ class Header {
   }
 
   std::span<uint8_t> bytes_;
+  const size_t checksum_at_;
   Checksum difference_;
 };
 
@@ -105,9 +106,11 @@ uint16_t ShiftWindow(uint16_t window, int by) {
 
 void ShiftTcp(const Packet& packet, const TcpShift& shift, Frame* frame) {
   const TcpSegment& segment = *packet.tcp();
-  Header header(
+  const auto bytes =
       std::span(frame->bytes)
-          .subspan(packet.ip->transport_offset, packet.ip->transport_length));
+          .subspan(packet.ip->transport_offset, packet.ip->transport_length);
+  Header header(bytes.first(size_t{bytes[kDataOffsetAt]} >> 4 << 2),
+                kChecksumAt);
   const bool ack = segment.has(kAck);
   header.Add16(kSourcePortAt, shift.source_port);
   header.Add16(kDestinationPortAt, shift.destination_port);
@@ -119,6 +122,20 @@ void ShiftTcp(const Packet& packet, const TcpShift& shift, Frame* frame) {
     header.Change16(kWindowAt, ShiftWindow(segment.window, shift.window));
   }
   if (!frame->offload.needs_csum) header.FinishChecksum();
+}
+
+void ShiftQuote(const Packet& packet, uint32_t seq, uint16_t source_port,
+                Frame* frame) {
+  constexpr size_t kIcmpChecksumAt = 2;
+  const size_t at = std::get<IcmpError>(packet.body).quote_offset -
+                    packet.ip->transport_offset;
+  Header header(
+      std::span(frame->bytes)
+          .subspan(packet.ip->transport_offset, packet.ip->transport_length),
+      kIcmpChecksumAt);
+  header.Add16(at + kSourcePortAt, source_port);
+  header.Add32(at + kSeqAt, seq);
+  header.FinishChecksum();
 }
 
 }  // namespace stubdomain

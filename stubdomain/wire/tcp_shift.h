@@ -32,6 +32,10 @@ struct TcpShift {
 // of this. `packet` is of no use afterwards.
 void ShiftTcp(const Packet& packet, const TcpShift& shift, Frame* frame);
 
+// The same for the segment of the guest that an ICMP error quotes.
+void ShiftQuote(const Packet& packet, uint32_t seq, uint16_t source_port,
+                Frame* frame);
+
 }  // namespace stubdomain
 
 #endif  // STUBDOMAIN_WIRE_TCP_SHIFT_H_
