@@ -64,6 +64,12 @@ const char *RefusalText(sd_refusal refusal) {
       return "the VM is neither suspending nor suspended";
     case SD_REFUSED_BAD_WAIT:
       return "the wait names no port, or contradicts itself";
+    case SD_REFUSED_FLOW_BUSY:
+      return "the peer has not acknowledged yet what the guest has sent";
+    case SD_REFUSED_NOT_DETACHED:
+      return "the connection still has its socket in the guest";
+    case SD_REFUSED_PORT_IN_USE:
+      return "the guest has another connection to that peer on that port";
     case SD_REFUSED_NO_SEED:
       return "the stub domain has no random seed to answer connections with";
     case SD_REFUSED_BAD_STATE:
@@ -195,6 +201,29 @@ void sd_agent(sd_stub *stub, bool present) {
 
 void sd_ready(sd_stub *stub, uint64_t now) {
   Guard([&] { stub->domain.OnReady(TimeFromNs(now)); });
+}
+
+enum sd_refusal sd_detach(sd_stub *stub, const struct sd_flow_id *flow,
+                          uint64_t now) {
+  return Guard([&] { return stub->domain.Detach(*flow, TimeFromNs(now)); });
+}
+
+enum sd_refusal sd_get_flow_parameters(sd_stub *stub,
+                                       const struct sd_flow_id *flow,
+                                       struct sd_flow_parameters *parameters) {
+  return Guard([&] { return stub->domain.Parameters(*flow, parameters); });
+}
+
+enum sd_refusal sd_reattach(sd_stub *stub, const struct sd_flow_id *flow,
+                            uint64_t now) {
+  return Guard([&] { return stub->domain.Reattach(*flow, TimeFromNs(now)); });
+}
+
+enum sd_refusal sd_connect_guest(sd_stub *stub, const struct sd_flow_id *flow,
+                                 uint16_t guest_port, uint64_t now) {
+  return Guard([&] {
+    return stub->domain.ConnectGuest(*flow, guest_port, TimeFromNs(now));
+  });
 }
 
 void sd_get_info(const sd_stub *stub, struct sd_info *info) {

@@ -86,6 +86,12 @@ class StubDomain {
   void SetAgent(bool present) { agent_ = present; }
   void OnReady(Time now);
 
+  // -- connections without their socket --
+  sd_refusal Detach(const sd_flow_id& id, Time now);
+  sd_refusal Parameters(const sd_flow_id& id, sd_flow_parameters* parameters);
+  sd_refusal Reattach(const sd_flow_id& id, Time now);
+  sd_refusal ConnectGuest(const sd_flow_id& id, uint16_t guest_port, Time now);
+
   // -- inspection --
   sd_info Info() const;
   std::vector<sd_stub_info> Stubs(Time now) const;
@@ -121,6 +127,8 @@ class StubDomain {
   void OnUnmatched(const Packet& packet, Time now);
 
   // -- connections and datagrams that a wait names --
+  // A flow that counted as one of a stopped guest no longer does.
+  void LetGo(Time now);
   static std::optional<Ending> PairEnding(const Packet& packet);
   void PassOnErrors();
   // What a frame of a peer ends by coming to a guest that runs.

@@ -165,9 +165,7 @@ bool StubDomain::TakeAcknowledgement(unsigned port, const FlowId& id,
   if (flow == nullptr) return true;
   flow->set_awaited(stubs_.AnyOn(*flow));
   if (flow->awaited()) Settle(*flow, now);
-  if (!cycle_.stopped() && gate_opens_ == kNever) {
-    flows_->table.Replay(now, outbound_);
-  }
+  LetGo(now);
   return true;
 }
 

@@ -105,10 +105,9 @@ FlowTable::Entry* FlowTable::FindByAlias(const Key& key,
   if (found == aliases_.end()) return nullptr;
   Entry* entry = found->second;
   const bool anew = segment.has(kSyn) && !segment.has(kAck);
-  if (!anew || !entry->flow->closed()) return entry;
-  // A connection that bears the name by right.
-  aliases_.erase(found);
-  entry->alias = false;
+  if (!anew || !entry->flow->closed() || entry->flow->awaited()) return entry;
+  // A connection that bears the name by right; the other is over.
+  Remove(entry);
   return nullptr;
 }
 
@@ -160,10 +159,6 @@ FlowTable::Entry* FlowTable::Add(std::unique_ptr<TcpFlow> flow) {
   entry->number = ++last_number_;
   entry->place = weak_.insert(weak_.end(), entry);
   const Key key{flow->port(), flow->id()};
-  if (!(flow->guest_id() == flow->id())) {
-    aliases_.emplace(Key{flow->port(), flow->guest_id()}, entry);
-    entry->alias = true;
-  }
   entry->flow = std::move(flow);
   flows_.emplace(key, std::move(added));
   return entry;
@@ -176,11 +171,26 @@ void FlowTable::Remove(Entry* entry) {
   unflushed_.erase(entry->number);
   starved_.erase(entry->number);
   if (entry->unknown) --unknown_;
-  if (entry->alias)
-    std::erase_if(aliases_,
-                  [entry](const auto& alias) { return alias.second == entry; });
+  if (entry->alias) DropAlias(entry);
   (entry->weak ? weak_ : strong_).erase(entry->place);
   flows_.erase(Key{entry->flow->port(), entry->flow->id()});
+}
+
+void FlowTable::UpdateAlias(Entry* entry) {
+  const TcpFlow& flow = *entry->flow;
+  const bool alias = !(flow.guest_id() == flow.id());
+  if (alias == entry->alias) return;
+  entry->alias = alias;
+  if (alias) {
+    aliases_.emplace(Key{flow.port(), flow.guest_id()}, entry);
+  } else {
+    DropAlias(entry);
+  }
+}
+
+void FlowTable::DropAlias(const Entry* entry) {
+  std::erase_if(aliases_,
+                [entry](const auto& alias) { return alias.second == entry; });
 }
 
 void FlowTable::Update(Entry* entry, Time now) {
@@ -195,12 +205,7 @@ void FlowTable::Update(Entry* entry, Time now) {
     entry->unknown = !entry->unknown;
     unknown_ += entry->unknown ? 1 : -1;
   }
-  if (entry->alias && flow.guest_id() == flow.id()) {
-    // It began anew.
-    std::erase_if(aliases_,
-                  [entry](const auto& alias) { return alias.second == entry; });
-    entry->alias = false;
-  }
+  UpdateAlias(entry);
   if (!flow.closed()) {
     entry->expires = kNever;
   } else if (entry->expires == kNever) {
@@ -293,6 +298,35 @@ void FlowTable::OnTimer(Time now, Output& output) {
     entry->flow->OnTimer(now, output);
     Update(entry, now);
   }
+}
+
+DetachRefusal FlowTable::Detach(TcpFlow& flow, Time now) {
+  const DetachRefusal refusal = flow.Detach(now);
+  Update(flows_.at(Key{flow.port(), flow.id()}).get(), now);
+  return refusal;
+}
+
+DetachRefusal FlowTable::Reattach(TcpFlow& flow, Time now) {
+  const DetachRefusal refusal = flow.Reattach();
+  Update(flows_.at(Key{flow.port(), flow.id()}).get(), now);
+  return refusal;
+}
+
+DetachRefusal FlowTable::ConnectGuest(TcpFlow& flow, uint16_t guest_port,
+                                      Time now) {
+  Entry* entry = flows_.at(Key{flow.port(), flow.id()}).get();
+  const DetachRefusal refusal = flow.ConnectGuest(guest_port);
+  if (entry->alias) DropAlias(entry);
+  entry->alias = false;
+  Update(entry, now);
+  return refusal;
+}
+
+bool FlowTable::Free(const TcpFlow& flow, uint16_t guest_port) const {
+  FlowId id = flow.id();
+  id.guest.port = guest_port;
+  return id == flow.id() || id == flow.guest_id() ||
+         !Ambiguous({flow.port(), id});
 }
 
 EditRefusal FlowTable::EditReply(const TcpFlow& flow, uint64_t position,

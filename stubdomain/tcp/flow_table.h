@@ -75,7 +75,13 @@ class FlowTable {
   bool needs_flush() const { return !unflushed_.empty() || MayFeed(); }
   Time Deadline() const;
   void OnTimer(Time now, Output& output);
-  // `flow` is of this table.
+  // See TcpFlow. `flow` is of this table.
+  DetachRefusal Detach(TcpFlow& flow, Time now);
+  DetachRefusal Reattach(TcpFlow& flow, Time now);
+  // `guest_port` must not be that of another connection to the same peer:
+  // check with Free() before.
+  DetachRefusal ConnectGuest(TcpFlow& flow, uint16_t guest_port, Time now);
+  bool Free(const TcpFlow& flow, uint16_t guest_port) const;
   EditRefusal EditReply(const TcpFlow& flow, uint64_t position, uint32_t length,
                         std::span<const uint8_t> replacement, Time now,
                         Output& output);
@@ -129,6 +135,8 @@ class FlowTable {
   void Remove(Entry* entry);
   // A flow lacks room, and there is more than when it was last looked for.
   bool MayFeed() const { return !starved_.empty() && fed_ != budget_->news(); }
+  void UpdateAlias(Entry* entry);
+  void DropAlias(const Entry* entry);
   // To be called after each event of the entry's flow.
   void Update(Entry* entry, Time now);
   template <typename Event>

@@ -73,6 +73,9 @@ class FlowTrace : public Output {
   // The frame of a segment.
   Frame Build(Side from, const Said& said) const;
 
+  // The first payload byte of `of`, in the numbers that `reader` knows.
+  Seq First(Side of, Side reader) const;
+
   AdoptRefusal Adopt() { return flow->Adopt(now); }
   void Release() { flow->Release(now, *this); }
   void Replay() { flow->Replay(now, *this); }
@@ -106,8 +109,6 @@ class FlowTrace : public Output {
  private:
   std::string Describe(Side to, const Frame& frame) const;
   Frame BuildFor(Side from, Side reader, const Said& said) const;
-  // The first payload byte of `of`, in the numbers that `reader` knows.
-  Seq First(Side of, Side reader) const;
   // Whether the flow, which was following before, has passed the frame on
   // translated; what it sent for that is forgotten then.
   bool PassedOn(Side from, const Said& said);

@@ -67,6 +67,8 @@ Phase TcpFlow::phase() const {
 
 Verdict TcpFlow::OnFrame(Side from, const Packet& packet, Time now,
                          Output& output) {
+  const bool anew = packet.tcp()->has(kSyn) && !packet.tcp()->has(kAck);
+  if (detached_ && from == Side::kGuest && !anew) return Verdict::kTaken;
   if (handshake_ && from == Side::kGuest) {
     OnAnswer(packet, now, output);
     return Verdict::kTaken;
@@ -168,13 +170,13 @@ Verdict TcpFlow::Handle(Side from, const Packet& packet, Time now,
                       segment.seq != connection_.guest.isn;
   if (adoption_ && reborn) {
     // The guest has forgotten the connection: nobody will read what was kept.
-    adoption_.reset();
+    Unadopt();
     connection_.guest_reset = true;
   }
   if (adoption_ && closed() && BeginsAnew(from, segment)) {
     // The peer may use the ports again; what becomes of it is the guest's
     // business.
-    adoption_.reset();
+    Unadopt();
   }
   if (!adoption_ && from == Side::kPeer && established() && !closed() &&
       connection_.Overruns(segment)) {
@@ -231,7 +233,7 @@ AdoptRefusal TcpFlow::Adopt(Time now) {
 }
 
 void TcpFlow::Release(Time now, Output& output) {
-  if (phase() != Phase::kAdopted || handshake_) return;
+  if (phase() != Phase::kAdopted || handshake_ || detached_) return;
   Translated(output, [&](Output& sent) {
     if (opening_) {
       opening_->Leave(sent);
@@ -321,12 +323,17 @@ void TcpFlow::LeaveIfLevel(Time now, Output& output) {
       handshake_ && handshake_->Deadline() == kNever && adoption_->reset();
   if (never_known) connection_.peer_reset = true;
   if (connection_.guest_reset || connection_.peer_reset) {
-    handshake_.reset();
-    adoption_.reset();
+    Unadopt();
   } else if (adoption_->MayLeave()) {
     adoption_->Leave(now, output);
-    adoption_.reset();
+    Unadopt();
   }
+}
+
+void TcpFlow::Unadopt() {
+  adoption_.reset();
+  handshake_.reset();
+  detached_ = false;
 }
 
 bool TcpFlow::quiet() const {
@@ -370,6 +377,7 @@ void TcpFlow::Save(Writer& writer) const {
   writer.Bool(adoption_ != nullptr);
   if (!adoption_) return;
   adoption_->Save(writer);
+  writer.Bool(detached_);
   writer.Bool(handshake_ != nullptr);
   if (handshake_) handshake_->Save(writer);
 }
@@ -395,11 +403,15 @@ std::unique_ptr<TcpFlow> TcpFlow::Load(Reader& reader, const FlowConfig* config,
     }
     flow->MakeAdoption(now);
     if (!flow->adoption_->Load(reader, now)) return nullptr;
+    flow->detached_ = reader.Bool();
     if (reader.Bool()) {
       flow->handshake_ = std::make_unique<GuestHandshake>(&flow->connection_,
                                                           &flow->translation_);
       flow->handshake_->Load(reader, now);
-      if (flow->adoption_->guest() != Adoption::Guest::kStopped) reader.Fail();
+    }
+    if ((flow->detached_ || flow->handshake_) &&
+        flow->adoption_->guest() != Adoption::Guest::kStopped) {
+      reader.Fail();
     }
   }
   return reader.ok() ? std::move(flow) : nullptr;

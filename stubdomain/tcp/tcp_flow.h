@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "tcp/adoption.h"
@@ -67,6 +68,32 @@ enum class AdoptRefusal : uint8_t {
   kReset,       // either side has reset it
 };
 
+// Why a flow was not taken from its socket in the guest, or not given to one.
+enum class DetachRefusal : uint8_t {
+  kNone,
+  kUntracked,
+  kNotEstablished,  // or closed in either direction
+  kBusy,            // the peer has not acknowledged all that the guest sent
+  kNotDetached,     // its socket is still there
+};
+
+// What a socket of the guest has to be like to go on with a connection, in the
+// guest's numbers. Nothing that it has sent is unacknowledged.
+struct SocketParameters {
+  FlowId id;
+  Seq send_next;
+  Seq receive_next;
+  uint32_t send_window = 0;     // bytes
+  uint32_t receive_window = 0;  // bytes that the peer was allowed to send
+  std::optional<uint8_t> send_shift;  // both or neither
+  std::optional<uint8_t> receive_shift;
+  uint16_t mss = 0;  // the largest segment that the peer takes
+  bool sack = false;
+  bool timestamps = false;
+  Timestamps last;  // the next that is sent is not before `value`, and echoes
+                    // `echo`
+};
+
 class TcpFlow {
  public:
   // All three outlive the flow. The first segment is handed to OnFrame() like
@@ -111,6 +138,21 @@ class TcpFlow {
   // that does nothing.
   Time Deadline() const;
   void OnTimer(Time now, Output& output);
+
+  // The guest is about to lose the socket, or has lost it. From here on it is
+  // as if the guest were stopped, whether it is or not, and what it still sends
+  // for this connection (such as a reset for what it does not know any more)
+  // goes nowhere; until one of the two that follow.
+  DetachRefusal Detach(Time now);
+  // What the other socket must be like. kBusy passes by itself.
+  DetachRefusal Describe(SocketParameters* parameters) const;
+  // There is a socket again that is like that. What was kept goes to it with
+  // Release() and Replay().
+  DetachRefusal Reattach();
+  // The peer connects to `guest_port` of the guest, at Replay(), and sends it
+  // what was kept.
+  DetachRefusal ConnectGuest(uint16_t guest_port);
+  bool detached() const { return detached_; }
 
   // An ICMP error that quotes a segment of the guest. False: the guest has
   // nothing like that under way, so it is forged or late (RFC 5927, 4.1).
@@ -199,6 +241,7 @@ class TcpFlow {
   // The guest was stopped.
   void MakeAdoption(Time now);
   void LeaveIfLevel(Time now, Output& output);
+  void Unadopt();
   // A segment of a guest that is to open the connection.
   void OnAnswer(const Packet& packet, Time now, Output& output);
   void Progress(GuestHandshake::Result result, Time now, Output& output);
@@ -206,6 +249,7 @@ class TcpFlow {
   Connection connection_;
   Translation translation_;
   bool awaited_ = false;
+  bool detached_ = false;  // only with adoption_, for a guest that is stopped
   const FlowConfig* config_;
   BufferBudget* budget_;
   ResendPool* resend_;

@@ -114,6 +114,9 @@ enum sd_refusal {
     SD_REFUSED_NOT_RUNNING,    /* the VM is not running */
     SD_REFUSED_NOT_SUSPENDED,  /* it is neither suspending nor suspended */
     SD_REFUSED_BAD_WAIT,       /* it names no port, or contradicts itself */
+    SD_REFUSED_FLOW_BUSY,      /* the peer has not acknowledged all yet */
+    SD_REFUSED_NOT_DETACHED,   /* the guest still has its socket */
+    SD_REFUSED_PORT_IN_USE,    /* by another connection to the same peer */
     SD_REFUSED_NO_SEED,        /* sd_seed() was not called */
     SD_REFUSED_BAD_STATE,      /* serial form: malformed */
     SD_REFUSED_BAD_VERSION,    /* serial form: made by another version */
@@ -304,6 +307,63 @@ enum sd_refusal sd_restore(sd_stub *stub, uint64_t now);
 /* An agent is there (or no longer): kept data waits for sd_ready(). */
 void sd_agent(sd_stub *stub, bool present);
 void sd_ready(sd_stub *stub, uint64_t now);
+
+/* -- connections without their socket -- */
+
+/*
+ * A program of the guest gives up the socket of a connection and keeps the
+ * connection: it may end, or the guest may be another one afterwards. In order:
+ *
+ * 1. sd_detach(), before the guest closes the socket (silently: TCP_REPAIR; or
+ *    in any other way, since nothing that the guest sends for this connection
+ *    gets out any more). From here on the stub speaks for the guest as if it
+ *    were stopped, whether it is or not: the peer's bytes are kept, and what
+ *    the peer has not acknowledged of the guest's is sent again. Bytes that the
+ *    guest has acknowledged but no program has read are lost with the socket;
+ *    read them after sd_detach().
+ * 2. One of:
+ *    - sd_get_flow_parameters(), a socket made like that in the guest (see there),
+ *      and sd_reattach(): the connection goes on, and what was kept follows.
+ *      Only after a success of sd_reattach() may the socket send.
+ *    - sd_connect_guest(): the peer connects to a port of the guest.
+ *
+ * Each of them is refused with SD_REFUSED_FLOW_BUSY as long as the peer has not
+ * acknowledged what the guest has sent; ask again later. A peer that closes or
+ * resets meanwhile is no reason for a refusal: the new socket is told. A
+ * detached connection that nobody takes up stays until the peer resets it or
+ * the guest is reset. Waits on it are served. The state is saved.
+ */
+enum sd_refusal sd_detach(sd_stub *stub, const struct sd_flow_id *flow,
+                          uint64_t now);
+
+/* In the guest's numbers, for Linux's TCP_REPAIR (tcp(7) has no page of its
+ * own for it; the names are those of linux/tcp.h). */
+struct sd_flow_parameters {
+    struct sd_flow_id flow;   /* bind() and connect() to these while in repair */
+    uint32_t send_next;       /* TCP_QUEUE_SEQ of TCP_SEND_QUEUE; also SND.UNA */
+    uint32_t receive_next;    /* TCP_QUEUE_SEQ of TCP_RECV_QUEUE */
+    uint32_t send_window;     /* tcp_repair_window.snd_wnd and .max_window; its
+                               * .snd_wl1 is receive_next */
+    uint32_t receive_window;  /* .rcv_wnd; .rcv_wup is receive_next */
+    bool scaled;              /* TCPOPT_WINDOW: the two below */
+    uint8_t send_shift;
+    uint8_t receive_shift;
+    uint16_t mss;             /* TCPOPT_MAXSEG */
+    bool sack;                /* TCPOPT_SACK_PERM */
+    bool timestamps;          /* TCPOPT_TIMESTAMP, and the two below */
+    uint32_t timestamp;       /* TCP_TIMESTAMP: set the socket's clock to it */
+    uint32_t timestamp_echo;  /* the peer's last, for PAWS */
+};
+
+enum sd_refusal sd_get_flow_parameters(sd_stub *stub,
+                                       const struct sd_flow_id *flow,
+                                       struct sd_flow_parameters *parameters);
+enum sd_refusal sd_reattach(sd_stub *stub, const struct sd_flow_id *flow,
+                            uint64_t now);
+/* Once the guest runs and is ready, it sees the peer connect to guest_port,
+ * send what was kept, and go on. If nobody listens there, the peer is reset. */
+enum sd_refusal sd_connect_guest(sd_stub *stub, const struct sd_flow_id *flow,
+                                 uint16_t guest_port, uint64_t now);
 
 /* -- inspection -- */
 
