@@ -6,7 +6,7 @@ SPDX-License-Identifier: GPL-2.0-or-later
 
 import pytest
 
-from nginx import Nginx
+from harness.nginx import Nginx
 from peer import noise
 from program import sha256
 from vm import HOST_OF_GUEST
