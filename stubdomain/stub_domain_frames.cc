@@ -152,12 +152,16 @@ void StubDomain::OnSegmentToStoppedGuest(unsigned port, const Packet& packet,
 void StubDomain::HoldUnanswerable(unsigned port, const Packet& packet,
                                   Time now) {
   if (!own_addresses_.IsFor(port, packet.link) || !ChecksumOk(packet)) return;
-  if (config_.unmatched == SD_UNMATCHED_RESTORE) held_.Hold(port, packet);
+  // A guest that is about to run gets it soon.
+  if (config_.unmatched == SD_UNMATCHED_RESTORE ||
+      cycle_.restore_requested()) {
+    held_.Hold(port, packet);
+  }
   OnUnmatched(packet, now);
 }
 
 void StubDomain::OnUnmatched(const Packet& packet, Time now) {
-  // A guest that is about to run anyway is not woken by this.
+  // A guest that is about to run is not woken by this.
   if (config_.unmatched == SD_UNMATCHED_IGNORE || cycle_.restore_requested()) {
     return;
   }

@@ -159,6 +159,16 @@ TEST_F(UnmatchedTest, ADatagramIsIgnored) {
   EXPECT_EQ(trace_.Take(), Lines({"restore host"}));
 }
 
+TEST_F(UnmatchedTest, ADatagramForAGuestThatIsAboutToRunIsHeld) {
+  Suspend(SD_UNMATCHED_IGNORE);
+  trace_.Restore();
+  EXPECT_EQ(trace_.Send(0, Side::kPeer, udp_), SD_TAKEN);
+  trace_.Running();
+  EXPECT_EQ(trace_.Take(),
+            Lines({"restore host",
+                   "guest: " + std::to_string(udp_.bytes.size()) + " bytes"}));
+}
+
 TEST_F(UnmatchedTest, HeldFramesGoBeforeWhatWasKept) {
   trace_.Agent(true);
   Suspend(SD_UNMATCHED_RESTORE);

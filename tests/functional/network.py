@@ -51,6 +51,16 @@ class TapNetwork(Namespace):
         yield
         self.run(command, "-D", *rule)
 
+    @contextlib.contextmanager
+    def no_resets(self, family):
+        """The namespace's kernel sends no RST for a while."""
+        command = "iptables" if family == 4 else "ip6tables"
+        rule = ["OUTPUT", "-o", TAP, "-p", "tcp", "--tcp-flags", "RST", "RST",
+                "-j", "DROP"]
+        self.run(command, "-A", *rule)
+        yield
+        self.run(command, "-D", *rule)
+
     def received_segments(self):
         """TCP segments that the host's kernel received in here."""
         lines = self.run("cat", "/proc/net/snmp").splitlines()

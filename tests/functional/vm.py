@@ -216,6 +216,11 @@ class Vm(QEMUMachine):
     def wait_restored(self):
         return self.wait_event("STUBDOMAIN_RESTORED")
 
+    def sleeps_on(self, seconds):
+        """Whether it stays suspended for so long."""
+        time.sleep(seconds)
+        return self.run_state() == "paused"
+
     def suspend(self):
         """Suspend from the host, without a wait."""
         self.cmd("stubdomain-suspend")
