@@ -53,7 +53,12 @@ const char *RefusalText(sd_refusal refusal) {
       return "the connection is not established";
     case SD_REFUSED_FLOW_UNTRACKED:
       return "the connection cannot be taken over: it was not seen from its "
-             "start, or uses an unsupported TCP option";
+             "start";
+    case SD_REFUSED_FLOW_MULTIPATH:
+      return "the connection cannot be taken over: it uses multipath TCP";
+    case SD_REFUSED_FLOW_AUTHENTICATED:
+      return "the connection cannot be taken over: it is signed (TCP-MD5 or "
+             "TCP-AO)";
     case SD_REFUSED_TOO_MANY_STUBS:
       return "there are too many listener stubs";
     case SD_REFUSED_UNKNOWN_STUB:

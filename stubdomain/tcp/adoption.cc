@@ -73,7 +73,9 @@ void Adoption::OnPeer(const Packet& packet, const TcpSegment& segment, Time now,
              receiver_.Outdated(segment, now)) {
     ChallengePeer(now);
   } else if (!receiver_.Acceptable(segment)) {
-    if (!rst) ChallengePeer(now);
+    if (rst) return;
+    receiver_.NoteDuplicate(segment);
+    ChallengePeer(now);
   } else if (rst) {
     reset_ = segment.seq == receiver_.next();
     if (!reset_) ChallengePeer(now);
@@ -99,6 +101,8 @@ void Adoption::OnPeer(const Packet& packet, const TcpSegment& segment, Time now,
     } else if (duplicate && resender_.in_flight()) {
       resender_.OnDuplicateAck();
     }
+    NoteMarks(packet, segment);
+    receiver_.NoteDuplicate(segment);
     receiver_.Take(segment, SegmentSize(), now);
     NotePeer();
     TouchPeer(now);
@@ -116,6 +120,20 @@ bool Adoption::AckIsAcceptable(Seq ack) const {
                           << connection_->window_shift(Side::kPeer);
   return ack <= guest.next && ack + widest >= guest.acked_seq() &&
          (guest.acked > 0 || ack > guest.isn);
+}
+
+// What a segment says beside its bytes: congestion, urgency.
+void Adoption::NoteMarks(const Packet& packet, const TcpSegment& segment) {
+  if (connection_->ecn() && !segment.payload.empty()) {
+    if (segment.has(kCwr)) congested_ = false;
+    if (packet.ip->ecn == kCongestionExperienced) congested_ = true;
+  }
+  if (segment.has(kUrg)) {
+    const Seq end = segment.seq + segment.urgent;
+    if (end > receiver_.bytes().begin()) {
+      urgent_ = urgent_ ? Later(*urgent_, end) : end;
+    }
+  }
 }
 
 // The peer lacks the guest's SYN-ACK, or both sides begin at once; else it is a
@@ -192,6 +210,7 @@ void Adoption::TakeAck(const TcpSegment& segment, Time now) {
   if (segment.ack > sender_.acked()) {
     sender_.OnAck(segment.ack, now);
     receiver_.Release(segment.ack);
+    if (urgent_ && *urgent_ <= segment.ack) urgent_.reset();
     NotePeer();
   } else if (!news && segment.length() == 0 && segment.ack == sender_.acked() &&
              sender_.in_flight()) {
@@ -341,6 +360,9 @@ void Adoption::Save(Writer& writer) const {
   writer.U8(static_cast<uint8_t>(guest_));
   writer.Bool(reset_);
   writer.Bool(guest_due_);
+  writer.Bool(congested_);
+  writer.Bool(urgent_.has_value());
+  writer.Put(urgent_.value_or(Seq()));
   writer.U32(first_window_);
   writer.Put(sender_.highest());
   receiver_.Save(writer);
@@ -352,6 +374,10 @@ bool Adoption::Load(Reader& reader, Time now) {
   guest_ = static_cast<Guest>(guest);
   reset_ = reader.Bool();
   guest_due_ = reader.Bool();
+  congested_ = reader.Bool();
+  const bool urgent = reader.Bool();
+  const Seq urgent_end = reader.GetSeq();
+  if (urgent) urgent_ = urgent_end;
   first_window_ = reader.U32();
   const Seq highest = reader.GetSeq();
   const Stream& peer = connection_->peer;

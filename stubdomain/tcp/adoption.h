@@ -7,6 +7,7 @@
 #define STUBDOMAIN_TCP_ADOPTION_H_
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "tcp/connection.h"
@@ -117,6 +118,7 @@ class Adoption {
                    Output& output);
   bool AckIsAcceptable(Seq ack) const;
   TcpFields FieldsForPeer(Seq seq, Seq edge) const;
+  void NoteMarks(const Packet& packet, const TcpSegment& segment);
   void SendToPeer(const TcpFields& fields, Output& output);
   void SendAck(Output& output);
   void SendKeepalive(Output& output);
@@ -150,6 +152,9 @@ class Adoption {
   Guest guest_;
   bool reset_ = false;      // the peer has reset; the guest does not know
   bool guest_due_ = false;  // the guest is owed an acknowledgement
+  bool congested_ = false;  // the peer is to hear of it (RFC 3168, 6.1.3)
+  // Where the peer's urgent data end, if the guest does not have them all.
+  std::optional<Seq> urgent_;
   Receiver receiver_;
   Sender sender_;          // of the peer's bytes, to the guest
   Sender resender_;        // of the guest's bytes, to the peer

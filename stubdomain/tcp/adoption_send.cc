@@ -18,6 +18,17 @@ constexpr uint32_t kMaxGsoPayload = 65535 - 40 - 60;
 // What the timestamps take of each segment, padded.
 constexpr uint32_t kTimestampsLength = 12;
 
+// The fields of a segment that begins before what is urgent ends.
+void MarkUrgent(std::optional<Seq> end, TcpFields* fields) {
+  constexpr uint32_t kMaxPointer = 65535;
+  if (!end || Distance(fields->seq, *end) == 0 ||
+      Distance(fields->seq, *end) > kMaxPointer) {
+    return;
+  }
+  fields->flags |= kUrg;
+  fields->urgent = static_cast<uint16_t>(Distance(fields->seq, *end));
+}
+
 uint16_t WindowField(uint32_t window, uint8_t shift) {
   return static_cast<uint16_t>(std::min(window >> shift, kMaxWindow));
 }
@@ -30,14 +41,14 @@ TcpFields Adoption::FieldsForPeer(Seq seq, Seq edge) const {
   TcpFields fields;
   fields.seq = seq;
   fields.ack = receiver_.next();
-  fields.flags = kAck;
+  fields.flags = congested_ ? kAck | kEce : kAck;
   fields.window = WindowField(Distance(receiver_.next(), edge),
                               connection_->window_shift(Side::kGuest));
   if (connection_->timestamps()) {
     fields.options.timestamps =
         Timestamps{connection_->guest.last.value, receiver_.timestamp()};
   }
-  if (connection_->sack()) fields.options.sack = receiver_.bytes().Sack();
+  if (connection_->sack()) fields.options.sack = receiver_.Sack();
   return fields;
 }
 
@@ -121,8 +132,9 @@ void Adoption::Resend(Time now, Output& output) {
     const bool fin = last && supply.fin;
     const uint32_t size = piece->length() - (fin ? 1 : 0);
     TcpFields fields = FieldsForPeer(piece->begin, receiver_.edge());
-    fields.flags = static_cast<uint8_t>(kAck | (last && size > 0 ? kPsh : 0) |
-                                        (fin ? kFin : 0));
+    fields.flags |=
+        static_cast<uint8_t>((last && size > 0 ? kPsh : 0) | (fin ? kFin : 0));
+    if (size > 0) MarkUrgent(connection_->resend->urgent(), &fields);
     fields.options.sack = {};  // the segment is as long as may be without
     TcpFrame frame(connection_->RouteTo(Side::kPeer), fields, size);
     if (size > 0) connection_->resend->Read(piece->begin, frame.payload());
@@ -190,7 +202,8 @@ Sender::Supply Adoption::SupplyFor(const Output& output) const {
   supply.fin = receiver_.fin_received();
   supply.segment = SegmentSize();
   supply.burst = supply.segment;
-  if (output.OptionsFor(connection_->port, Side::kGuest).gso) {
+  // Whoever cuts a GSO frame up would not know where what is urgent ends.
+  if (output.OptionsFor(connection_->port, Side::kGuest).gso && !urgent_) {
     supply.burst = kMaxGsoPayload / supply.segment * supply.segment;
   }
   if (connection_->peer.acked == 0) {
@@ -223,8 +236,9 @@ void Adoption::SendPiece(SeqRange piece, const Sender::Supply& supply,
   const uint32_t size = piece.length() - (fin ? 1 : 0);
   const uint8_t flags = static_cast<uint8_t>(
       kAck | (last && size > 0 ? kPsh : 0) | (fin ? kFin : 0));
-  TcpFrame frame(connection_->RouteTo(Side::kGuest),
-                 FieldsForGuest(piece.begin, flags), size);
+  TcpFields fields = FieldsForGuest(piece.begin, flags);
+  if (size > 0) MarkUrgent(urgent_, &fields);
+  TcpFrame frame(connection_->RouteTo(Side::kGuest), fields, size);
   receiver_.bytes().Read(piece.begin, frame.payload());
   output.Emit(connection_->port, Side::kGuest,
               size > supply.segment ? std::move(frame).FinishGso(

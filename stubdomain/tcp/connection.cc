@@ -233,6 +233,7 @@ void Connection::Record(const TcpSegment& segment, ResendPool* pool) {
   }
   resend->Keep(segment.seq + (segment.has(kSyn) ? 1 : 0), segment.payload,
                guest.fin_seen() ? guest.fin_seq() : guest.next);
+  if (segment.has(kUrg)) resend->set_urgent(segment.seq + segment.urgent);
 }
 
 Seq Connection::resendable() const {

@@ -109,10 +109,12 @@ struct Connection {
   uint8_t window_shift(Side side) const {
     return guest.scaled && peer.scaled ? of(side).window_shift : 0;
   }
-  bool tracked() const {
-    return from_syn && !(guest.multipath && peer.multipath) &&
-           !guest.authenticated && !peer.authenticated;
+  // Options with which the bytes mean more than they say.
+  bool multipath() const { return guest.multipath && peer.multipath; }
+  bool authenticated() const {
+    return guest.authenticated || peer.authenticated;
   }
+  bool tracked() const { return from_syn && !multipath() && !authenticated(); }
   // Each side has acknowledged the other's SYN, but for the guest's last
   // acknowledgement, which may still be on its way to us: a NIC hands frames
   // over later than the guest goes on.

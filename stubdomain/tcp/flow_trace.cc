@@ -12,6 +12,9 @@
 #include <sstream>
 #include <utility>
 
+#include "wire/checksum.h"
+#include "wire/network_order.h"
+
 namespace stubdomain {
 namespace {
 
@@ -31,9 +34,9 @@ FlowId IdOf(bool ipv6) {
   return {{MachineAddress(ipv6, 15), 40000}, {MachineAddress(ipv6, 2), 80}};
 }
 
-constexpr std::pair<char, TcpFlag> kLetters[] = {{'S', kSyn}, {'F', kFin},
-                                                 {'R', kRst}, {'P', kPsh},
-                                                 {'U', kUrg}, {'.', kAck}};
+constexpr std::pair<char, TcpFlag> kLetters[] = {
+    {'S', kSyn}, {'F', kFin}, {'R', kRst}, {'P', kPsh},
+    {'U', kUrg}, {'.', kAck}, {'E', kEce}, {'W', kCwr}};
 
 uint8_t FlagsOf(std::string_view letters) {
   uint8_t flags = 0;
@@ -100,6 +103,7 @@ Frame FlowTrace::BuildFor(Side from, Side reader, const Said& said) const {
   fields.flags = FlagsOf(said.flags);
   if ((fields.flags & kAck) != 0) fields.ack = other + said.ack;
   fields.window = said.window;
+  fields.urgent = said.urgent;
   fields.options.timestamps = said.ts;
   if (said.ts && reader == Side::kGuest) {
     auto& ts = *fields.options.timestamps;
@@ -120,6 +124,12 @@ Frame FlowTrace::BuildFor(Side from, Side reader, const Said& said) const {
   std::copy(said.data.begin(), said.data.end(), builder.payload().begin());
   Frame frame = said.gso != 0 ? std::move(builder).FinishGso(said.gso)
                               : std::move(builder).Finish();
+  if (said.congested) {
+    const std::span<uint8_t> ip(frame.bytes.data() + 14, 20);
+    ip[1] = kCongestionExperienced;
+    Set16(ip, 10, 0);
+    Set16(ip, 10, Checksum().Add(ip).complement());
+  }
   if (said.bad_checksum) frame.bytes.back() ^= 0x55;
   return frame;
 }
@@ -203,6 +213,7 @@ std::string FlowTrace::Describe(Side to, const Frame& frame) const {
   line << ' ' << segment.seq - own << ':' << segment.end() - own;
   if (segment.has(kAck)) line << " ack " << segment.ack - other;
   line << " win " << segment.window;
+  if (segment.has(kUrg)) line << " urg " << segment.urgent;
   if (const auto& ts = segment.options.timestamps) {
     const uint32_t clock =
         to_guest && segment.has(kAck) ? setup_.translation.guest_clock : 0;

@@ -23,13 +23,15 @@ namespace stubdomain {
 struct Said {
   uint32_t seq = 0;
   uint32_t ack = 0;
-  std::string_view flags = ".";  // tcpdump's letters: S F R P . U
+  std::string_view flags = ".";  // tcpdump's letters: S F R P . U E W
   std::string data = {};
   uint16_t window = 10000;
   std::optional<Timestamps> ts = {};
   std::vector<std::pair<uint32_t, uint32_t>> sack = {};
   bool bad_checksum = false;
   uint16_t gso = 0;  // not 0: a GSO frame of segments of this size
+  uint16_t urgent = 0;
+  bool congested = false;  // marked so by the network; not with IPv6 or VLAN
 };
 
 // What TraceSetup::translation is unless a test says otherwise: none, or with
@@ -56,7 +58,7 @@ struct TraceSetup {
 };
 
 // The frames that the stub sends, as text, one line for each:
-//   "peer: P. 0:5 ack 7 win 9995 ts 3/4 sack 10-20 'hello'"
+//   "peer: P. 0:5 ack 7 win 9995 urg 3 ts 3/4 sack 10-20 'hello'"
 // "peer:" is whom it goes to, "0:5" its first and last sequence number. What
 // would only repeat a default is left out: no data, no options.
 class FlowTrace : public Output {

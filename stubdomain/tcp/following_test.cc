@@ -50,7 +50,7 @@ TEST(Following, WithoutAFirstSynItIsNotTracked) {
   EXPECT_EQ(t.Guest({.data = "late"}), Verdict::kPass);
   EXPECT_EQ(t.Peer({.ack = 4, .data = "too"}), Verdict::kPass);
   EXPECT_FALSE(t.flow->tracked());
-  EXPECT_EQ(t.Adopt(), AdoptRefusal::kUntracked);
+  EXPECT_EQ(t.Adopt(), AdoptRefusal::kNoSyn);
 }
 
 TEST(Following, AConnectionThatTheGuestHasNotAnsweredIsNotAdopted) {

@@ -16,6 +16,12 @@ uint32_t Reassembler::early() const {
   return sum;
 }
 
+bool Reassembler::Has(SeqRange range) const {
+  return std::ranges::any_of(ranges_, [range](const SeqRange& kept) {
+    return kept.begin <= range.begin && kept.end >= range.end;
+  });
+}
+
 size_t Reassembler::memory() const {
   const auto used = std::ranges::count_if(
       chunks_, [](const Chunk& chunk) { return chunk != nullptr; });

@@ -35,6 +35,8 @@ class Reassembler {
   bool empty() const { return begin_ == end_ && ranges_.empty(); }
   // Where the last byte that is kept ends.
   Seq last() const { return ranges_.empty() ? end_ : ranges_.back().end; }
+  // All of the range is kept behind a gap.
+  bool Has(SeqRange range) const;
   // Bytes of memory behind it all.
   size_t memory() const;
 

@@ -43,6 +43,26 @@ bool Receiver::Outdated(const TcpSegment& segment, Time now) const {
          now - timestamp_time_ < kTimestampsExpire;
 }
 
+void Receiver::NoteDuplicate(const TcpSegment& segment) {
+  const auto size = static_cast<uint32_t>(segment.payload.size());
+  const Seq end = Earlier(segment.seq + size, bytes_.end());
+  if (size == 0 || duplicate_) return;
+  if (end > segment.seq) {
+    duplicate_ = SeqRange{segment.seq, end};
+  } else if (bytes_.Has({segment.seq, segment.seq + size})) {
+    duplicate_ = SeqRange{segment.seq, segment.seq + size};
+  }
+}
+
+SackBlocks Receiver::Sack() const {
+  if (!duplicate_) return bytes_.Sack();
+  SackBlocks sack;
+  sack.Add(*duplicate_);
+  const SackBlocks early = bytes_.Sack();
+  for (const SeqRange& block : early.all()) sack.Add(block);
+  return sack;
+}
+
 void Receiver::Take(const TcpSegment& segment, uint32_t mss, Time now) {
   const auto& timestamps = segment.options.timestamps;
   if (timestamps && segment.seq <= acknowledged_ && !Outdated(segment, now)) {

@@ -61,6 +61,9 @@ class Receiver {
   bool Acceptable(const TcpSegment& segment) const {
     return segment.end() >= next() && segment.seq <= edge_;
   }
+  // Notes what a segment brings again, for the next acknowledgement to report
+  // (D-SACK: RFC 2883). To be called before Take().
+  void NoteDuplicate(const TcpSegment& segment);
   // Takes timestamp, payload and FIN of an acceptable segment.
   void Take(const TcpSegment& segment, uint32_t mss, Time now);
 
@@ -71,9 +74,11 @@ class Receiver {
   // For the next acknowledgement.
   uint16_t window() const;
   uint32_t timestamp() const { return timestamp_; }
+  SackBlocks Sack() const;
   // An acknowledgement of all this is sent.
   void Acknowledged() {
     acknowledged_ = next();
+    duplicate_.reset();
     due_ = Due::kNothing;
   }
   Seq acknowledged() const { return acknowledged_; }
@@ -118,6 +123,7 @@ class Receiver {
   Time timestamp_time_;
   uint8_t shift_;
   Due due_ = Due::kNothing;
+  std::optional<SeqRange> duplicate_;
   bool lacking_ = false;
 };
 

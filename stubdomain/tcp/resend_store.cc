@@ -17,15 +17,25 @@ void ResendStore::Keep(Seq seq, std::span<const uint8_t> bytes, Seq limit) {
 
 void ResendStore::Release(Seq to) {
   bytes_.Release(to);
+  if (urgent_ && *urgent_ <= to) urgent_.reset();
   Account();
+}
+
+void ResendStore::Save(Writer& writer) const {
+  bytes_.Save(writer);
+  writer.Bool(urgent_.has_value());
+  writer.Put(urgent_.value_or(Seq()));
 }
 
 bool ResendStore::Load(Reader& reader, Seq limit) {
   if (!bytes_.Load(reader, Earlier(limit, bytes_.begin() + kMaxResend))) {
     return false;
   }
+  const bool urgent = reader.Bool();
+  const Seq end = reader.GetSeq();
+  if (urgent) urgent_ = end;
   Account();
-  return true;
+  return reader.ok();
 }
 
 // What is there counts, even if it was loaded beyond the budget.

@@ -7,6 +7,7 @@
 #define STUBDOMAIN_TCP_RESEND_STORE_H_
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "tcp/buffer_budget.h"
@@ -45,10 +46,13 @@ class ResendStore {
   void Keep(Seq seq, std::span<const uint8_t> bytes, Seq limit);
   // What lies before `to` is acknowledged.
   void Release(Seq to);
+  // Where what is urgent ends, if it is not acknowledged.
+  std::optional<Seq> urgent() const { return urgent_; }
+  void set_urgent(Seq end) { urgent_ = end; }
   // [from, from + out.size()) lies before end(), and was not released.
   void Read(Seq from, std::span<uint8_t> out) const { bytes_.Read(from, out); }
 
-  void Save(Writer& writer) const { bytes_.Save(writer); }
+  void Save(Writer& writer) const;
   // Of a store that was just made. False: malformed, or reaches beyond
   // `limit`; of no use then.
   bool Load(Reader& reader, Seq limit);
@@ -58,6 +62,7 @@ class ResendStore {
 
   Reassembler bytes_;
   BufferShare share_;  // reserves size()
+  std::optional<Seq> urgent_;
 };
 
 }  // namespace stubdomain

@@ -213,6 +213,14 @@ void TcpFlow::MakeAdoption(Time now) {
       &connection_, Adoption::Guest::kStopped, config_, budget_, now);
 }
 
+AdoptRefusal TcpFlow::unfit() const {
+  if (connection_.reset()) return AdoptRefusal::kReset;
+  if (!connection_.from_syn) return AdoptRefusal::kNoSyn;
+  if (connection_.multipath()) return AdoptRefusal::kMultipath;
+  if (connection_.authenticated()) return AdoptRefusal::kAuthenticated;
+  return AdoptRefusal::kNone;
+}
+
 AdoptRefusal TcpFlow::Adopt(Time now) {
   if (opening_) return AdoptRefusal::kNone;
   if (handshake_) handshake_->Pause();
@@ -220,8 +228,9 @@ AdoptRefusal TcpFlow::Adopt(Time now) {
     adoption_->Pause(now);
     return AdoptRefusal::kNone;
   }
-  if (!tracked()) return AdoptRefusal::kUntracked;
-  if (connection_.reset()) return AdoptRefusal::kReset;
+  if (const AdoptRefusal refusal = unfit(); refusal != AdoptRefusal::kNone) {
+    return refusal;
+  }
   if (connection_.opening()) {
     opening_ = std::make_unique<Opening>(&connection_, now);
   } else if (connection_.synchronized()) {

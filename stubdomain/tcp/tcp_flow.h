@@ -63,9 +63,14 @@ enum class Phase : uint8_t { kFollowing, kAdopted, kReleased, kReplaying };
 // Why a flow was not adopted; its frames then pass in every phase.
 enum class AdoptRefusal : uint8_t {
   kNone,
-  kUntracked,   // its SYN was not seen, or it has options like MPTCP
-  kUnanswered,  // the guest has not answered the peer's SYN
-  kReset,       // either side has reset it
+  // Its SYN was not seen. How the windows are scaled is not known then, and a
+  // window that is taken for wider than it is loses bytes that the stub has
+  // acknowledged.
+  kNoSyn,
+  kMultipath,      // MPTCP: it is part of a larger connection
+  kAuthenticated,  // TCP-MD5 or TCP-AO: the stub does not have the key
+  kUnanswered,     // the guest has not answered the peer's SYN
+  kReset,          // either side has reset it
 };
 
 // Why a flow was not taken from its socket in the guest, or not given to one.
@@ -176,6 +181,8 @@ class TcpFlow {
 
   // A segment of the guest would pass, and its payload would not be looked at.
   bool PassesUnread(const Packet& packet) const;
+  // Why the stub cannot speak for the guest: kNone, or one that will not pass.
+  AdoptRefusal unfit() const;
   // Its SYN was seen, and nothing in it forbids to speak for the guest.
   bool tracked() const { return connection_.tracked(); }
   // The handshake is over, and neither side has reset the connection. It may

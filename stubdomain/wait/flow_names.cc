@@ -40,7 +40,16 @@ sd_address ToC(const Endpoint& endpoint) {
 }
 
 sd_refusal RefusalFor(const TcpFlow& flow) {
-  if (!flow.tracked()) return SD_REFUSED_FLOW_UNTRACKED;
+  switch (flow.unfit()) {
+    case AdoptRefusal::kNoSyn:
+      return SD_REFUSED_FLOW_UNTRACKED;
+    case AdoptRefusal::kMultipath:
+      return SD_REFUSED_FLOW_MULTIPATH;
+    case AdoptRefusal::kAuthenticated:
+      return SD_REFUSED_FLOW_AUTHENTICATED;
+    default:
+      break;
+  }
   if (!flow.answered()) return SD_REFUSED_FLOW_NOT_ESTABLISHED;
   return SD_OK;
 }

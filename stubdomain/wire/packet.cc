@@ -52,6 +52,7 @@ Malformed ParseTcp(Packet* packet) {
   segment.ack = Seq(Get32(bytes, 8));
   segment.flags = bytes[13];
   segment.window = Get16(bytes, 14);
+  segment.urgent = Get16(bytes, 18);
   if (!ParseTcpOptions(bytes.subspan(kTcpHeader, header - kTcpHeader),
                        &segment.options)) {
     return Malformed::kTransport;
@@ -205,6 +206,7 @@ Malformed ParseIpv4(size_t offset, Packet* packet) {
   ip.destination = Address::Ipv4(bytes.subspan(16));
   ip.protocol = bytes[9];
   ip.ttl = bytes[8];
+  ip.ecn = bytes[1] & 3;
   ip.offset = static_cast<uint16_t>(offset);
   ip.transport_offset = static_cast<uint16_t>(offset + header);
   ip.transport_length = static_cast<uint32_t>(total - header);
@@ -251,6 +253,7 @@ Malformed ParseIpv6(size_t offset, Packet* packet) {
   ip.destination = Address::Ipv6(bytes.subspan(24));
   ip.protocol = next;
   ip.ttl = bytes[7];
+  ip.ecn = bytes[1] >> 4 & 3;
   ip.offset = static_cast<uint16_t>(offset);
   ip.transport_offset = static_cast<uint16_t>(offset + at);
   ip.transport_length = static_cast<uint32_t>(total - at);

@@ -38,10 +38,14 @@ struct IpHeader {
   Address destination;
   uint8_t protocol = 0;  // of the transport layer, behind IPv6's extensions
   uint8_t ttl = 0;
+  uint8_t ecn = 0;                // RFC 3168, 5
   uint16_t offset = 0;            // of the IP header in the frame
   uint16_t transport_offset = 0;  // of the transport header in the frame
   uint32_t transport_length = 0;  // of the transport header and payload
 };
+
+// IpHeader::ecn of a packet that met congestion.
+inline constexpr uint8_t kCongestionExperienced = 3;
 
 enum TcpFlag : uint8_t {
   kFin = 0x01,
@@ -61,6 +65,7 @@ struct TcpSegment {
   Seq ack;
   uint8_t flags = 0;
   uint16_t window = 0;  // as on the wire, not scaled
+  uint16_t urgent = 0;  // with kUrg: from seq to the end of what is urgent
   TcpOptions options;
   std::span<const uint8_t> payload;  // of a GSO frame: all of it
 

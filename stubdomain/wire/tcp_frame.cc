@@ -71,7 +71,7 @@ TcpFrame::TcpFrame(const Route& route, const TcpFields& fields,
                                 kProtocolTcp,
                                 static_cast<uint32_t>(header + payload_size))
                .sum());
-  Append16(bytes, 0);
+  Append16(bytes, fields.urgent);
   bytes->insert(bytes->end(), options.begin(), options.end());
   bytes->resize(bytes->size() + payload_size);
 }

@@ -28,6 +28,7 @@ struct TcpFields {
   uint8_t flags = 0;
   uint16_t window = 0;  // as on the wire
   TcpOptions options;
+  uint16_t urgent = 0;  // with kUrg
 };
 
 // Builds a frame whose payload of `payload_size` bytes is to be filled in

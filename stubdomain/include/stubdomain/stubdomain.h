@@ -120,6 +120,8 @@ enum sd_refusal {
     SD_REFUSED_NO_SEED,        /* sd_seed() was not called */
     SD_REFUSED_BAD_STATE,      /* serial form: malformed */
     SD_REFUSED_BAD_VERSION,    /* serial form: made by another version */
+    SD_REFUSED_FLOW_MULTIPATH,     /* it uses MPTCP */
+    SD_REFUSED_FLOW_AUTHENTICATED, /* it uses TCP-MD5 or TCP-AO */
 };
 
 const char *sd_refusal_text(enum sd_refusal refusal);
