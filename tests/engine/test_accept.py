@@ -30,9 +30,7 @@ def known(make_rig, family):
     """Makes a rig whose guest has been heard of, with a server."""
     def make(**options):
         rig = make_rig(**options)
-        for end in rig.pair(family):
-            end.close()
-        rig.expect_no_sockets()
+        rig.greet(family)
         listener = rig.guest.listen(family)
         return rig, listener
 

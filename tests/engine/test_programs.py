@@ -25,6 +25,7 @@ RATE = 4 * MIB  # a second, so that several suspends fall into each download
                          ids=lambda who: f"{who}-serves")
 def test_downloads(make_rig, pool, tmp_path, family, server, offload):
     rig = make_rig(tcp=Tcp(offload=offload))
+    rig.greet(family)
     inside, outside = ((rig.guest, rig.peer) if server == "guest" else
                        (rig.peer, rig.guest))
     address = (GUEST if server == "guest" else PEER)[family]
