@@ -185,6 +185,19 @@ TEST(Resending, AClosedWindowIsProbed) {
   EXPECT_EQ(t.flow->Deadline(), kNever);
 }
 
+// RFC 1191, 6.4: as much as the path takes.
+TEST(Resending, SegmentsAreAsLongAsThePathTakes) {
+  Recorded t;
+  t.Adopt();
+  EXPECT_TRUE(t.flow->OnError({.seq = Seq(1001), .mtu = 640}));
+  t.Pass(seconds(1));
+  EXPECT_EQ(t.Sent(), "peer: . 0:600 ack 0 win 65535");
+  t.Peer({.ack = 600});
+  EXPECT_EQ(t.Sent(),
+            "peer: . 600:1200 ack 0 win 65535\n"
+            "peer: . 1200:1800 ack 0 win 65535");
+}
+
 TEST(Resending, AFinIsSentAgain) {
   Recorded t;
   t.Guest({.seq = 3000, .flags = "F.", .window = kWide});

@@ -22,8 +22,15 @@ std::unique_ptr<FlowTrace> Rich() {
                                                   .guest_shift = 2,
                                                   .peer_shift = 3});
   t->Handshake();
+  t->resend.recording = true;
   t->Guest({.flags = "P.", .data = "request", .ts = Timestamps{110, 200}});
   t->Peer({.ack = 7, .ts = Timestamps{210, 110}});
+  t->Guest({.seq = 7,
+            .flags = "U.",
+            .data = "more",
+            .ts = Timestamps{111, 210},
+            .urgent = 4});
+  t->Guest({.seq = 21, .data = "most", .ts = Timestamps{111, 210}});
   t->Adopt();
   t->Peer(
       {.ack = 7, .data = std::string(1500, 'a'), .ts = Timestamps{300, 110}});
