@@ -6,11 +6,25 @@
 #include "tcp/flow_table.h"
 
 #include <algorithm>
-#include <cstring>
+#include <iterator>
 #include <utility>
 #include <vector>
 
 namespace stubdomain {
+namespace {
+
+// A flow whose last frames came within this is not moved behind others for each
+// of them: with many flows that alone would cost more than all else.
+constexpr Duration kIdleGrain = std::chrono::seconds(1);
+
+// What two numbers give that are mixed well.
+uint64_t Fold(uint64_t a, uint64_t b) {
+  __extension__ using Wide = unsigned __int128;
+  const Wide product = static_cast<Wide>(a) * b;
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
+}  // namespace
 
 struct FlowTable::Entry {
   std::unique_ptr<TcpFlow> flow;
@@ -19,34 +33,27 @@ struct FlowTable::Entry {
   bool unknown = false;  // to the guest: it counts as such
   bool alias = false;    // it is in aliases_
   Entries::iterator place;
+  Time used{};            // when it was put there
   Time timer = kNever;    // its entry in timers_; kNever: it has none
   Time expires = kNever;  // once the flow is closed
 };
 
-// A multiply-and-fold hash over the bytes that tell connections apart.
 size_t FlowTable::Hash::operator()(const Key& key) const {
-  uint64_t hash = reinterpret_cast<uintptr_t>(seed);
-  const auto mix = [&hash](uint64_t word) {
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15;
-    hash ^= hash >> 32;
-  };
-  for (const Endpoint* endpoint : {&key.id.guest, &key.id.peer}) {
-    uint64_t words[2] = {};
-    const auto bytes = endpoint->address.bytes();
-    std::memcpy(words, bytes.data(), bytes.size());
-    mix(words[0]);
-    mix(words[1]);
-    mix(endpoint->port);
-  }
-  mix(key.port);
-  return hash;
+  // Any odd numbers without a pattern do.
+  constexpr uint64_t kMix[] = {0x9e3779b97f4a7c15, 0xd1b54a32d192ed03,
+                               0x8cb92ba72f3d8dd7, 0xaaaaaaaaaaaaaaab};
+  const uint64_t hidden = reinterpret_cast<uintptr_t>(seed);
+  const auto guest = key.id.guest.address.words();
+  const auto peer = key.id.peer.address.words();
+  const uint64_t ports = uint64_t{key.port} << 32 |
+                         uint64_t{key.id.guest.port} << 16 | key.id.peer.port;
+  return Fold(Fold(guest[0] ^ kMix[0] ^ hidden, peer[0] ^ kMix[1]) ^
+                  Fold(guest[1] ^ kMix[2], peer[1] ^ kMix[3] ^ hidden),
+              ports ^ kMix[0]);
 }
 
 FlowTable::FlowTable(const FlowTableConfig& config, BufferBudget* budget)
-    : config_(config),
-      budget_(budget),
-      flows_(0, Hash{this}),
-      aliases_(0, Hash{this}) {}
+    : config_(config), budget_(budget), aliases_(0, Hash{this}) {}
 
 FlowTable::~FlowTable() = default;
 
@@ -76,17 +83,24 @@ FlowTable::Result FlowTable::OnFrame(unsigned port, Side from,
   if (stopped_ && entry->flow->phase() == Phase::kFollowing) {
     entry->flow->Adopt(now);
   }
-  Entries& list = entry->weak ? weak_ : strong_;
-  list.splice(list.end(), list, entry->place);
+  if (now - entry->used >= kIdleGrain) {
+    Entries& list = entry->weak ? weak_ : strong_;
+    list.splice(list.end(), list, entry->place);
+    entry->used = now;
+  }
   Update(entry, now);
   return {verdict, entry->flow.get()};
 }
 
+FlowTable::Entry* FlowTable::FindEntry(const Key& key) const {
+  return flows_.Find(HashOf(key), [&key](const Entry& entry) {
+    return entry.flow->port() == key.port && entry.flow->id() == key.id;
+  });
+}
+
 FlowTable::Entry* FlowTable::FindOrAdd(const Key& key, Side from,
                                        const TcpSegment& segment) {
-  if (const auto found = flows_.find(key); found != flows_.end()) {
-    return found->second.get();
-  }
+  if (Entry* found = FindEntry(key)) return found;
   // Only a first SYN makes a flow that can be adopted. Of the others only what
   // the guest has is worth knowing of: anybody can send to it.
   const bool first_syn = segment.has(kSyn) && !segment.has(kAck);
@@ -112,21 +126,20 @@ FlowTable::Entry* FlowTable::FindByAlias(const Key& key,
 }
 
 bool FlowTable::Ambiguous(const Key& key) const {
-  const auto found = flows_.find(key);
-  return aliases_.contains(key) ||
-         (found != flows_.end() && !found->second->flow->closed());
+  const Entry* found = FindEntry(key);
+  return aliases_.contains(key) || (found != nullptr && !found->flow->closed());
 }
 
 TcpFlow* FlowTable::Accept(unsigned port, const FlowId& id,
                            const Answered& answered, uint16_t guest_port,
                            const Packet& packet, Time now, Output& output) {
-  if (const auto found = flows_.find(Key{port, id}); found != flows_.end()) {
-    const TcpFlow& before = *found->second->flow;
+  if (Entry* found = FindEntry({port, id})) {
+    const TcpFlow& before = *found->flow;
     if (before.awaited() || before.phase() != Phase::kFollowing ||
         (before.answered() && !before.closed())) {
       return nullptr;
     }
-    Remove(found->second.get());
+    Remove(found);
   }
   FlowId guest_id = id;
   guest_id.guest.port = guest_port;
@@ -141,11 +154,10 @@ TcpFlow* FlowTable::Accept(unsigned port, const FlowId& id,
 
 bool FlowTable::MakeRoom() {
   if (flows_.size() < config_.max_flows) return true;
-  for (const Entries* list : {&weak_, &strong_}) {
-    for (Entry* entry : *list) {
-      if (entry->flow->phase() == Phase::kFollowing &&
-          !entry->flow->awaited()) {
-        Remove(entry);
+  for (Entries* list : {&weak_, &strong_}) {
+    for (Entry& entry : *list) {
+      if (entry.flow->phase() == Phase::kFollowing && !entry.flow->awaited()) {
+        Remove(&entry);
         return flows_.size() < config_.max_flows;
       }
     }
@@ -154,13 +166,12 @@ bool FlowTable::MakeRoom() {
 }
 
 FlowTable::Entry* FlowTable::Add(std::unique_ptr<TcpFlow> flow) {
-  auto added = std::make_unique<Entry>();
-  Entry* entry = added.get();
+  Entry* entry = &weak_.emplace_back();
   entry->number = ++last_number_;
-  entry->place = weak_.insert(weak_.end(), entry);
+  entry->place = std::prev(weak_.end());
   const Key key{flow->port(), flow->id()};
   entry->flow = std::move(flow);
-  flows_.emplace(key, std::move(added));
+  flows_.Add(HashOf(key), entry, {entry->flow.get(), sizeof(TcpFlow)});
   return entry;
 }
 
@@ -172,8 +183,8 @@ void FlowTable::Remove(Entry* entry) {
   starved_.erase(entry->number);
   if (entry->unknown) --unknown_;
   if (entry->alias) DropAlias(entry);
+  flows_.Remove(HashOf({entry->flow->port(), entry->flow->id()}), entry);
   (entry->weak ? weak_ : strong_).erase(entry->place);
-  flows_.erase(Key{entry->flow->port(), entry->flow->id()});
 }
 
 void FlowTable::UpdateAlias(Entry* entry) {
@@ -212,14 +223,17 @@ void FlowTable::Update(Entry* entry, Time now) {
     entry->expires = now + kTimeWait;
   }
   const Time timer = std::min(flow.Deadline(), entry->expires);
-  if (timer != entry->timer) {
+  // One that moves away, as a keep-alive's does with each frame, is moved when
+  // it comes up.
+  if (timer < entry->timer || (timer == kNever && entry->timer != kNever) ||
+      entry->timer <= now) {
     if (entry->timer != kNever) {
       timers_.erase({entry->timer, entry->number, entry});
     }
     if (timer != kNever) timers_.insert({timer, entry->number, entry});
     entry->timer = timer;
   }
-  const auto mark = [entry](bool marked, std::map<uint64_t, Entry*>* entries) {
+  const auto mark = [entry](bool marked, Marked* entries) {
     if (marked) {
       entries->emplace(entry->number, entry);
     } else if (!entries->empty()) {
@@ -232,11 +246,25 @@ void FlowTable::Update(Entry* entry, Time now) {
 
 template <typename Event>
 void FlowTable::ForAll(Time now, Event event) {
-  std::vector<Entry*> entries(weak_.begin(), weak_.end());
-  entries.insert(entries.end(), strong_.begin(), strong_.end());
+  std::vector<Entry*> entries;
+  entries.reserve(flows_.size());
+  for (Entries* list : {&weak_, &strong_}) {
+    for (Entry& entry : *list) entries.push_back(&entry);
+  }
   for (Entry* entry : entries) {
     event(*entry->flow);
     Update(entry, now);
+  }
+}
+
+// Each of them once, whether the event takes its mark away or not.
+template <typename Event>
+void FlowTable::ForMarked(Marked* marked, Time now, Event event) {
+  for (auto at = marked->begin(); at != marked->end();) {
+    const auto [number, entry] = *at;
+    event(*entry->flow);
+    Update(entry, now);
+    at = marked->upper_bound(number);
   }
 }
 
@@ -263,17 +291,9 @@ void FlowTable::Replay(Time now, Output& output) {
 void FlowTable::Flush(Time now, Output& output) {
   if (MayFeed()) {
     fed_ = budget_->news();
-    const auto starved = starved_;
-    for (const auto& [number, entry] : starved) {
-      entry->flow->Feed();
-      Update(entry, now);
-    }
+    ForMarked(&starved_, now, [](TcpFlow& flow) { flow.Feed(); });
   }
-  const auto entries = unflushed_;
-  for (const auto& [number, entry] : entries) {
-    entry->flow->Flush(now, output);
-    Update(entry, now);
-  }
+  ForMarked(&unflushed_, now, [&](TcpFlow& flow) { flow.Flush(now, output); });
 }
 
 Time FlowTable::Deadline() const {
@@ -302,19 +322,19 @@ void FlowTable::OnTimer(Time now, Output& output) {
 
 DetachRefusal FlowTable::Detach(TcpFlow& flow, Time now) {
   const DetachRefusal refusal = flow.Detach(now);
-  Update(flows_.at(Key{flow.port(), flow.id()}).get(), now);
+  Update(FindEntry({flow.port(), flow.id()}), now);
   return refusal;
 }
 
 DetachRefusal FlowTable::Reattach(TcpFlow& flow, Time now) {
   const DetachRefusal refusal = flow.Reattach();
-  Update(flows_.at(Key{flow.port(), flow.id()}).get(), now);
+  Update(FindEntry({flow.port(), flow.id()}), now);
   return refusal;
 }
 
 DetachRefusal FlowTable::ConnectGuest(TcpFlow& flow, uint16_t guest_port,
                                       Time now) {
-  Entry* entry = flows_.at(Key{flow.port(), flow.id()}).get();
+  Entry* entry = FindEntry({flow.port(), flow.id()});
   const DetachRefusal refusal = flow.ConnectGuest(guest_port);
   if (entry->alias) DropAlias(entry);
   entry->alias = false;
@@ -333,7 +353,7 @@ EditRefusal FlowTable::EditReply(const TcpFlow& flow, uint64_t position,
                                  uint32_t length,
                                  std::span<const uint8_t> replacement, Time now,
                                  Output& output) {
-  Entry* entry = flows_.at(Key{flow.port(), flow.id()}).get();
+  Entry* entry = FindEntry({flow.port(), flow.id()});
   const EditRefusal refusal =
       entry->flow->EditReply(position, length, replacement, now, output);
   Update(entry, now);
@@ -348,39 +368,38 @@ void FlowTable::Clear() {
   timers_.clear();
   weak_.clear();
   strong_.clear();
-  flows_.clear();
+  flows_.Clear();
 }
 
 uint64_t FlowTable::kept() const {
   uint64_t sum = 0;
-  for (const auto& [key, entry] : flows_) sum += entry->flow->kept();
+  for (const Entries* list : {&weak_, &strong_}) {
+    for (const Entry& entry : *list) sum += entry.flow->kept();
+  }
   return sum;
 }
 
 TcpFlow* FlowTable::Find(unsigned port, const FlowId& id) {
-  const auto found = flows_.find(Key{port, id});
-  return found == flows_.end() ? nullptr : found->second->flow.get();
+  const Entry* found = FindEntry({port, id});
+  return found == nullptr ? nullptr : found->flow.get();
 }
 
 void FlowTable::ForEach(const std::function<void(TcpFlow&)>& visit) {
-  for (const Entries* list : {&weak_, &strong_}) {
-    for (Entry* entry : *list) visit(*entry->flow);
+  for (Entries* list : {&weak_, &strong_}) {
+    for (Entry& entry : *list) visit(*entry.flow);
   }
 }
 
 size_t FlowTable::IdleFlowBytes() {
-  // A node of the hash table is a pointer, the pair, and its hash; a bucket is
-  // a pointer; a node of the list has two and the element.
-  constexpr size_t kPointer = sizeof(void*);
-  return sizeof(TcpFlow) + sizeof(Entry) +
-         sizeof(std::pair<Key, std::unique_ptr<Entry>>) + 3 * kPointer +
-         3 * kPointer;
+  // A node of a list has two pointers and the element.
+  return sizeof(TcpFlow) + sizeof(Entry) + 2 * sizeof(void*) +
+         FlowIndex<Entry>::kBytesPerEntry;
 }
 
 void FlowTable::Save(Writer& writer) const {
   writer.U32(static_cast<uint32_t>(flows_.size()));
   for (const Entries* list : {&weak_, &strong_}) {
-    for (const Entry* entry : *list) entry->flow->Save(writer);
+    for (const Entry& entry : *list) entry.flow->Save(writer);
   }
 }
 

@@ -15,7 +15,9 @@
 #include <span>
 #include <tuple>
 #include <unordered_map>
+#include <vector>
 
+#include "tcp/flow_index.h"
 #include "tcp/tcp_flow.h"
 
 namespace stubdomain {
@@ -31,7 +33,7 @@ struct FlowTableConfig {
 
 // Finds the flow of each frame, makes flows for new connections and forgets
 // old ones. When the table is full, a new connection takes the place of the
-// flow that was idle longest among
+// flow that was idle longest, by the second, among
 //   1. those that cannot be adopted (untracked, half open, closed), else
 //   2. those being followed,
 // but never of one that is awaited or that is not being followed. If there is
@@ -122,12 +124,15 @@ class FlowTable {
     size_t operator()(const Key& key) const;
   };
   struct Entry;
-  using Entries = std::list<Entry*>;
+  using Entries = std::list<Entry>;
   using Due = std::tuple<Time, uint64_t, Entry*>;
+  using Marked = std::map<uint64_t, Entry*>;  // by number
 
   static bool Weak(const TcpFlow& flow);
   // Whether a connection between these ends could not be told from another.
   bool Ambiguous(const Key& key) const;
+  uint64_t HashOf(const Key& key) const { return Hash{this}(key); }
+  Entry* FindEntry(const Key& key) const;
   Entry* FindByAlias(const Key& key, const TcpSegment& segment);
   Entry* FindOrAdd(const Key& key, Side from, const TcpSegment& segment);
   bool MakeRoom();
@@ -141,21 +146,24 @@ class FlowTable {
   void Update(Entry* entry, Time now);
   template <typename Event>
   void ForAll(Time now, Event event);
+  template <typename Event>
+  void ForMarked(Marked* marked, Time now, Event event);
 
   FlowTableConfig config_;
   BufferBudget* budget_;
   ResendPool resend_;
-  std::unordered_map<Key, std::unique_ptr<Entry>, Hash> flows_;
+  FlowIndex<Entry> flows_;
   // Flows that the guest knows by another port than the peer, as the guest
   // does.
   std::unordered_map<Key, Entry*, Hash> aliases_;
-  // The longest idle first: those that are evicted first, and the others.
+  // The longest idle first, by kIdleGrain: those that are evicted first, and
+  // the others.
   Entries weak_;
   Entries strong_;
   size_t unknown_ = 0;
   std::set<Due> timers_;
-  std::map<uint64_t, Entry*> unflushed_;  // by number
-  std::map<uint64_t, Entry*> starved_;    // by number
+  Marked unflushed_;
+  Marked starved_;
   uint64_t fed_ = 0;  // the budget's news when the starved were last offered it
   uint64_t last_number_ = 0;
   bool stopped_ = false;

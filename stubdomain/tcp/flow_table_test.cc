@@ -118,6 +118,7 @@ TEST(FlowTable, EachNicHasConnectionsOfItsOwn) {
 TEST(FlowTable, AFullTableForgetsTheLongestIdle) {
   Table t(3);
   for (const int i : {1, 2, 3}) t.Open(i);
+  t.now += seconds(1);
   t.Say(Side::kGuest, 1, kAck, "", 1, 1);
   t.Say(Side::kGuest, 4, kSyn);
   EXPECT_EQ(t.table.size(), 3u);

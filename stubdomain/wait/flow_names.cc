@@ -83,13 +83,16 @@ sd_refusal CheckWait(const sd_wait& wait) {
 }
 
 FlowMatch FindFlow(FlowTable& flows, const sd_flow_id& id) {
-  const auto [guest, peer] = FromC(id);
+  const FlowId wanted = FromC(id);
   int found = 0;
   TcpFlow* match = nullptr;
   // One that cannot be waited for is not meant, if there is one that can.
   sd_refusal refusal = SD_REFUSED_UNKNOWN_FLOW;
   flows.ForEach([&](TcpFlow& flow) {
-    if (!(flow.id().peer == peer) || !Matches(guest, flow.id().guest)) return;
+    if (!(flow.id().peer == wanted.peer) ||
+        !Matches(wanted.guest, flow.id().guest)) {
+      return;
+    }
     if (const sd_refusal reason = RefusalFor(flow); reason != SD_OK) {
       refusal = reason;
       return;

@@ -7,6 +7,7 @@
 #define STUBDOMAIN_WIRE_ADDRESS_H_
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <span>
 
@@ -35,7 +36,17 @@ class Address {
   std::span<const uint8_t> bytes() const;
   bool is_multicast() const;
 
-  friend constexpr bool operator==(const Address&, const Address&) = default;
+  // All of it as two numbers, for hashing.
+  constexpr std::array<uint64_t, 2> words() const {
+    return std::bit_cast<std::array<uint64_t, 2>>(bytes_);
+  }
+
+  // By numbers: every frame compares addresses.
+  friend constexpr bool operator==(const Address& a, const Address& b) {
+    const auto x = a.words();
+    const auto y = b.words();
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0 && a.family_ == b.family_;
+  }
 
  private:
   Family family_ = Family::kNone;

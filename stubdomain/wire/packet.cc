@@ -45,7 +45,8 @@ Malformed ParseTcp(Packet* packet) {
   if (header < kTcpHeader || header > bytes.size()) {
     return Malformed::kTransport;
   }
-  TcpSegment segment;
+  // In its place, so that it is not copied.
+  TcpSegment& segment = packet->body.emplace<TcpSegment>();
   segment.source_port = Get16(bytes, 0);
   segment.destination_port = Get16(bytes, 2);
   segment.seq = Seq(Get32(bytes, 4));
@@ -55,10 +56,10 @@ Malformed ParseTcp(Packet* packet) {
   segment.urgent = Get16(bytes, 18);
   if (!ParseTcpOptions(bytes.subspan(kTcpHeader, header - kTcpHeader),
                        &segment.options)) {
+    packet->body.emplace<std::monostate>();
     return Malformed::kTransport;
   }
   segment.payload = bytes.subspan(header);
-  packet->body = segment;
   return Malformed::kNo;
 }
 

@@ -48,6 +48,7 @@ TcpFrame::TcpFrame(const Route& route, const TcpFields& fields,
     : ipv6_(route.source.address.family() == Family::kIpv6),
       payload_size_(payload_size) {
   std::vector<uint8_t> options;
+  options.reserve(64);
   WriteTcpOptions(fields.options, &options);
   const size_t header = kTcpHeader + options.size();
   std::vector<uint8_t>* bytes = &frame_.bytes;
