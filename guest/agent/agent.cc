@@ -11,7 +11,7 @@
 #include <variant>
 
 #include "agent/log.h"
-#include "agent/tcp_socket.h"
+#include "agent/program_socket.h"
 #include "hw/stubdomain/regs.h"
 #include "protocol/json_reader.h"
 
@@ -118,6 +118,8 @@ void Agent::OnRequest(ClientId client, uid_t uid, const Packet& packet) {
     const Request request = ParseRequest(packet.data);
     if (const auto* wait = std::get_if<WaitRequest>(&request)) {
       Wait(client, uid, *wait, packet.fd);
+    } else if (const auto* listen = std::get_if<ListenRequest>(&request)) {
+      Listen(client, uid, *listen);
     } else {
       SendStatus(client);
     }
@@ -131,9 +133,6 @@ void Agent::OnRequest(ClientId client, uid_t uid, const Packet& packet) {
 
 void Agent::Wait(ClientId client, uid_t uid, const WaitRequest& request,
                  const UniqueFd& socket) {
-  if (stubs_.contains(client)) {
-    throw RequestError(Reason::kInvalid, "one wait per connection");
-  }
   if (bool{socket} == request.flow.has_value()) {
     throw RequestError(Reason::kInvalid,
                        "a wait names its connection by a socket that comes "
@@ -142,11 +141,10 @@ void Agent::Wait(ClientId client, uid_t uid, const WaitRequest& request,
   const uint64_t wanted = WantedBytes(request.plan);
   std::variant<SocketWait, Ended> probe;
   if (socket) {
-    KernelTcpSocket tcp(socket.get());
-    probe = ProbeSocket(tcp, wanted);
+    probe = ProbeSocket(socket.get(), wanted);
   } else {
     std::optional<SocketEntry> entry;
-    if (request.flow->guest) {
+    if (request.flow->guest && !request.flow->udp) {
       entry =
           environment_.find_socket(*request.flow->guest, request.flow->peer);
     }
@@ -157,11 +155,31 @@ void Agent::Wait(ClientId client, uid_t uid, const WaitRequest& request,
     return;
   }
   const auto& wait = std::get<SocketWait>(probe);
-  json message = {{"op", "wait"},
-                  {"flow", FlowToJson(wait.flow)},
-                  {"plan", request.plan},
-                  {"suspend", request.suspend}};
+  json message = {{"flow", FlowToJson(wait.flow)}};
   if (wait.received) message["received"] = *wait.received;
+  Lay(client, request, std::move(message));
+}
+
+void Agent::Listen(ClientId client, uid_t uid, const ListenRequest& request) {
+  // The stub domain would answer for another user's port.
+  if (uid != 0) {
+    throw RequestError(Reason::kDenied,
+                       "only root may wait for new connections");
+  }
+  json message = {{"flow", {{"guest", {{"port", request.port}}}}},
+                  {"accept", request.answer ? "answer" : "hold"}};
+  if (request.guest_port != 0) message["guest-port"] = request.guest_port;
+  Lay(client, request, std::move(message));
+}
+
+template <typename Request>
+void Agent::Lay(ClientId client, const Request& request, json message) {
+  if (stubs_.contains(client)) {
+    throw RequestError(Reason::kInvalid, "one wait per connection");
+  }
+  message["op"] = "wait";
+  message["plan"] = request.plan;
+  message["suspend"] = request.suspend;
   if (request.timeout_ms != 0) message["timeout"] = request.timeout_ms;
   const json response = mailbox_.Call(message);
   const auto stub = JsonReader(response, "").Number("stub", 0, UINT32_MAX);

@@ -63,6 +63,10 @@ class Agent {
  private:
   void Wait(ClientId client, uid_t uid, const WaitRequest& request,
             const UniqueFd& socket);
+  void Listen(ClientId client, uid_t uid, const ListenRequest& request);
+  // Hands a wait to the device; `message` says what it is for.
+  template <typename Request>
+  void Lay(ClientId client, const Request& request, nlohmann::json message);
   void SendStatus(ClientId client);
   void CancelLeftovers();
   void Cancel(uint32_t stub);

@@ -378,6 +378,29 @@ TEST_F(AgentTest, ConnectionMustBeNamedInOneWay) {
   ExpectError("invalid", text);
 }
 
+// -- waits for new connections --
+
+constexpr char kListen[] =
+    R"({"op":"listen","port":80,"accept":"answer","guest-port":8080,)"
+    R"("plan":{"bytes":0},"timeout":5})";
+
+TEST_F(AgentTest, RootMayWaitForNewConnections) {
+  Request(1, kListen, -1, kRoot);
+  EXPECT_EQ(TakeAnswer().answer, (json{{"stub", 1}}));
+  EXPECT_EQ(device_.LastRequest(), (json{{"op", "wait"},
+                                         {"flow", {{"guest", {{"port", 80}}}}},
+                                         {"accept", "answer"},
+                                         {"guest-port", 8080},
+                                         {"timeout", 5},
+                                         {"plan", {{"bytes", 0}}},
+                                         {"suspend", true}}));
+}
+
+TEST_F(AgentTest, UserMayNotWaitForNewConnections) {
+  Request(1, kListen);
+  ExpectError("denied", "only root may wait for new connections");
+}
+
 TEST_F(AgentTest, SecondWaitOnAConnectionIsRefused) {
   StartWait(1);
   Request(1, R"({"op":"wait"})", loopback_.guest());

@@ -46,8 +46,8 @@ class Loopback {
   int peer() const { return peer_.get(); }
 
   Flow flow() const {
-    return {NameOf(guest_.get(), getsockname),
-            *NameOf(guest_.get(), getpeername)};
+    return {.guest = NameOf(guest_.get(), getsockname),
+            .peer = *NameOf(guest_.get(), getpeername)};
   }
 
   // From the peer; returns once the guest can read it.

@@ -64,7 +64,8 @@ struct sdg_result {
 };
 
 /*
- * Wait for the reply on the connected TCP socket `fd`.
+ * Wait for the reply on `fd`, a TCP socket or a connected UDP socket. Of UDP
+ * any datagram is the reply, and no plan is looked at.
  *
  * `plan_json`: handling plan, a JSON object (StubdomainPlan), such as
  *     {"bytes": 1000}; NULL: be woken by the reply's first byte.
@@ -82,7 +83,8 @@ int sdg_wait(int fd, const char *plan_json, uint32_t timeout_ms,
  * The same in two steps, for programs with an event loop. Returns a
  * descriptor (0 or greater) to poll for reading, or a negative enum sdg_error.
  * The socket may be used meanwhile, but what is read from it no longer tells
- * the host anything. close() of the descriptor cancels the wait.
+ * the host anything. close() of the descriptor cancels the wait. Poll a UDP
+ * socket as well: a datagram that comes while the wait is laid is not noticed.
  */
 int sdg_wait_start(int fd, const char *plan_json, uint32_t timeout_ms);
 

@@ -6,9 +6,11 @@
 #include "lib/client.h"
 
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -18,6 +20,22 @@
 #include "protocol/packet.h"
 
 namespace stubdomain {
+namespace {
+
+bool HasDatagrams(int fd) {
+  int type = 0;
+  socklen_t length = sizeof(type);
+  return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 &&
+         type == SOCK_DGRAM;
+}
+
+uint64_t DatagramLength(int fd) {
+  int bytes = 0;
+  if (ioctl(fd, FIONREAD, &bytes) != 0 || bytes < 0) return 0;
+  return static_cast<uint64_t>(bytes);
+}
+
+}  // namespace
 
 std::string AgentSocket() {
   const char* path = secure_getenv("STUBDOMAIN_AGENT_SOCKET");
@@ -69,6 +87,24 @@ Answer Client::Receive() {
     pollfd entry{socket_.get(), POLLIN, 0};
     poll(&entry, 1, -1);
     if (auto answer = TryReceive()) return *answer;
+  }
+}
+
+Ended Client::ReceiveEnd(int fd) {
+  // The kernel counts no datagrams, so one that came right before the wait
+  // was laid is only seen here.
+  const bool datagrams = fd >= 0 && HasDatagrams(fd);
+  while (true) {
+    std::array<pollfd, 2> entries = {
+        {{socket_.get(), POLLIN, 0}, {datagrams ? fd : -1, POLLIN, 0}}};
+    poll(entries.data(), entries.size(), -1);
+    if (const auto answer = TryReceive()) {
+      if (const auto* ended = std::get_if<Ended>(&*answer)) return *ended;
+    } else if (entries[1].revents & POLLERR) {
+      return {std::nullopt, Outcome::kReset, 0};
+    } else if (entries[1].revents & POLLIN) {
+      return {std::nullopt, Outcome::kReplied, DatagramLength(fd)};
+    }
   }
 }
 

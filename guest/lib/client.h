@@ -43,6 +43,9 @@ class Client {
   // The same, but waits for it. Signals do not end that.
   Answer Receive();
 
+  // How a wait that was sent with `fd` (-1: without) ends. Throws as above.
+  Ended ReceiveEnd(int fd);
+
   int fd() const { return socket_.get(); }
   UniqueFd Release() { return std::move(socket_); }
 

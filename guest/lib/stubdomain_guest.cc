@@ -108,11 +108,7 @@ SDG_EXPORT int sdg_wait(int fd, const char* plan_json, uint32_t timeout_ms,
                         sdg_result* result) {
   return Guard([&] {
     Client client = stubdomain::StartWait(fd, plan_json, timeout_ms);
-    int taken;
-    do {
-      taken = stubdomain::TakeResult(client.Receive(), result);
-    } while (taken == SDG_PENDING);
-    return taken;
+    return stubdomain::TakeResult(client.ReceiveEnd(fd), result);
   });
 }
 

@@ -1,4 +1,4 @@
-// One end of a TCP connection, and a connection, as a guest sees it.
+// One end of a connection, and a connection, as a guest sees it.
 //
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
@@ -102,6 +102,7 @@ Endpoint EndpointFromJson(const json& object, const std::string& place) {
 
 json FlowToJson(const Flow& flow) {
   json object = {{"peer", EndpointToJson(flow.peer)}};
+  if (flow.udp) object["protocol"] = "udp";
   if (flow.guest) object["guest"] = EndpointToJson(*flow.guest);
   return object;
 }
@@ -112,11 +113,13 @@ Flow FlowFromJson(const json& object, const std::string& place) {
   const json* guest = reader.Object("guest");
   const json* peer = reader.Object("peer");
   reader.Finish();
-  if (protocol && *protocol != "tcp") {
-    throw JsonError("'" + reader.Place("protocol") + "': expected \"tcp\"");
+  if (protocol && *protocol != "tcp" && *protocol != "udp") {
+    throw JsonError("'" + reader.Place("protocol") +
+                    "': expected \"tcp\" or \"udp\"");
   }
   if (peer == nullptr) reader.Missing("peer");
   Flow flow;
+  flow.udp = protocol == "udp";
   if (guest != nullptr) {
     flow.guest = EndpointFromJson(*guest, reader.Place("guest"));
   }

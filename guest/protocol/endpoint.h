@@ -1,4 +1,4 @@
-// One end of a TCP connection, and a connection, as a guest sees it.
+// One end of a connection, and a connection, as a guest sees it.
 //
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
@@ -30,6 +30,7 @@ struct Endpoint {
 };
 
 struct Flow {
+  bool udp = false;               // else TCP
   std::optional<Endpoint> guest;  // absent: any connection to `peer`
   Endpoint peer;
 

@@ -43,9 +43,9 @@ TEST(ParseEndpoint, MalformedIsNone) {
 }
 
 TEST(FlowFromJson, IsTheInverseOfFlowToJson) {
-  const Flow full = {Endpoint{"fd00::1", 4000}, {"fd00::2", 80}};
+  const Flow full = {.guest = Endpoint{"fd00::1", 4000}, .peer = {"fd00::2", 80}};
   EXPECT_EQ(FlowFromJson(FlowToJson(full), "flow"), full);
-  const Flow half = {std::nullopt, {"10.0.2.2", 80}};
+  const Flow half = {.udp = true, .peer = {"10.0.2.2", 80}};
   EXPECT_EQ(FlowFromJson(FlowToJson(half), "flow"), half);
 }
 
@@ -61,8 +61,8 @@ TEST(FlowFromJson, ErrorsNameThePlace) {
   };
   EXPECT_EQ(error({{"protocol", "tcp"}, {"peer", good}}), "no error");
   EXPECT_EQ(error({{"guest", good}}), "'flow.peer' is missing");
-  EXPECT_EQ(error({{"protocol", "udp"}, {"peer", good}}),
-            "'flow.protocol': expected \"tcp\"");
+  EXPECT_EQ(error({{"protocol", "sctp"}, {"peer", good}}),
+            "'flow.protocol': expected \"tcp\" or \"udp\"");
   EXPECT_EQ(error({{"peer", good}, {"pear", good}}),
             "'flow.pear' is not known");
   EXPECT_EQ(error({{"peer", {{"port", 80}}}}), "'flow.peer.host' is missing");

@@ -52,14 +52,67 @@ std::optional<Reason> ReasonFromName(std::string_view name) {
   return FromName<Reason>(kReasonNames, name);
 }
 
+namespace {
+
+// What every wait can say.
+template <typename Wait>
+void EncodeOptions(const Wait& wait, json& object) {
+  if (wait.timeout_ms != 0) object["timeout"] = wait.timeout_ms;
+  if (!wait.plan.empty()) object["plan"] = wait.plan;
+  if (!wait.suspend) object["suspend"] = false;
+}
+
+template <typename Wait>
+void ParseOptions(JsonReader& reader, Wait& wait) {
+  wait.timeout_ms = static_cast<uint32_t>(
+      reader.Number("timeout", 0, UINT32_MAX).value_or(0));
+  if (const json* plan = reader.Object("plan")) wait.plan = *plan;
+  wait.suspend = reader.Boolean("suspend").value_or(true);
+}
+
+WaitRequest ParseWait(JsonReader& reader) {
+  WaitRequest wait;
+  if (const json* flow = reader.Object("flow")) {
+    wait.flow = FlowFromJson(*flow, "flow");
+  }
+  ParseOptions(reader, wait);
+  return wait;
+}
+
+ListenRequest ParseListen(JsonReader& reader) {
+  ListenRequest listen;
+  const auto port = reader.Number("port", 1, UINT16_MAX);
+  if (!port) reader.Missing("port");
+  listen.port = static_cast<uint16_t>(*port);
+  const auto accept = reader.String("accept");
+  if (!accept) reader.Missing("accept");
+  if (*accept != "hold" && *accept != "answer") {
+    throw JsonError("'accept': expected \"hold\" or \"answer\"");
+  }
+  listen.answer = *accept == "answer";
+  listen.guest_port = static_cast<uint16_t>(
+      reader.Number("guest-port", 1, UINT16_MAX).value_or(0));
+  ParseOptions(reader, listen);
+  return listen;
+}
+
+}  // namespace
+
 std::string Encode(const Request& request) {
-  const auto* wait = std::get_if<WaitRequest>(&request);
-  if (wait == nullptr) return Dump({{"op", "status"}});
-  json object = {{"op", "wait"}};
-  if (wait->flow) object["flow"] = FlowToJson(*wait->flow);
-  if (wait->timeout_ms != 0) object["timeout"] = wait->timeout_ms;
-  if (!wait->plan.empty()) object["plan"] = wait->plan;
-  if (!wait->suspend) object["suspend"] = false;
+  json object;
+  if (const auto* wait = std::get_if<WaitRequest>(&request)) {
+    object = {{"op", "wait"}};
+    if (wait->flow) object["flow"] = FlowToJson(*wait->flow);
+    EncodeOptions(*wait, object);
+  } else if (const auto* listen = std::get_if<ListenRequest>(&request)) {
+    object = {{"op", "listen"},
+              {"port", listen->port},
+              {"accept", listen->answer ? "answer" : "hold"}};
+    if (listen->guest_port != 0) object["guest-port"] = listen->guest_port;
+    EncodeOptions(*listen, object);
+  } else {
+    object = {{"op", "status"}};
+  }
   return Dump(object);
 }
 
@@ -68,23 +121,16 @@ Request ParseRequest(std::string_view text) {
   JsonReader reader(object, "");
   const auto op = reader.String("op");
   if (!op) reader.Missing("op");
-  if (*op == "status") {
-    reader.Finish();
-    return StatusRequest();
+  Request request = StatusRequest();
+  if (*op == "wait") {
+    request = ParseWait(reader);
+  } else if (*op == "listen") {
+    request = ParseListen(reader);
+  } else if (*op != "status") {
+    throw JsonError("'op': expected \"wait\", \"listen\" or \"status\"");
   }
-  if (*op != "wait") {
-    throw JsonError("'op': expected \"wait\" or \"status\"");
-  }
-  WaitRequest wait;
-  if (const json* flow = reader.Object("flow")) {
-    wait.flow = FlowFromJson(*flow, "flow");
-  }
-  wait.timeout_ms = static_cast<uint32_t>(
-      reader.Number("timeout", 0, UINT32_MAX).value_or(0));
-  if (const json* plan = reader.Object("plan")) wait.plan = *plan;
-  wait.suspend = reader.Boolean("suspend").value_or(true);
   reader.Finish();
-  return wait;
+  return request;
 }
 
 std::string Encode(const Answer& answer) {

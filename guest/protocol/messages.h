@@ -3,6 +3,7 @@
 //
 //   {"op": "wait", "timeout": MS, "plan": {...}, "suspend": BOOL}   + a socket
 //   {"op": "wait", ..., "flow": {"guest": {...}, "peer": {...}}}
+//   {"op": "listen", "port": N, "accept": "answer", "guest-port": N, ...}
 //     -> {"stub": N}                                     the wait is accepted
 //     -> {"stub": N, "outcome": "replied", "bytes": N}   the wait is over
 //   {"op": "status"}
@@ -76,9 +77,20 @@ struct WaitRequest {
   bool suspend = true;  // the wait proposes to suspend the VM
 };
 
+// For a new TCP connection to a port of the guest: see StubdomainAccept of
+// qapi/stubdomain.json.
+struct ListenRequest {
+  uint16_t port = 0;
+  bool answer = false;      // else hold
+  uint16_t guest_port = 0;  // 0: `port`
+  uint32_t timeout_ms = 0;  // as WaitRequest has them
+  nlohmann::json plan = nlohmann::json::object();
+  bool suspend = true;
+};
+
 struct StatusRequest {};
 
-using Request = std::variant<WaitRequest, StatusRequest>;
+using Request = std::variant<WaitRequest, ListenRequest, StatusRequest>;
 
 std::string Encode(const Request& request);
 // Throws JsonError.

@@ -21,7 +21,8 @@ std::string RequestErrorOf(const std::string& text) {
 
 TEST(ParseRequest, IsTheInverseOfEncode) {
   WaitRequest wait;
-  wait.flow = Flow{Endpoint{"10.0.2.15", 4000}, {"10.0.2.2", 80}};
+  wait.flow =
+      Flow{.guest = Endpoint{"10.0.2.15", 4000}, .peer = {"10.0.2.2", 80}};
   wait.timeout_ms = UINT32_MAX;
   wait.plan = {{"bytes", 7}};
   wait.suspend = false;
@@ -35,6 +36,26 @@ TEST(ParseRequest, IsTheInverseOfEncode) {
       ParseRequest(Encode(Request(StatusRequest())))));
 }
 
+TEST(ParseRequest, IsTheInverseOfEncodeForListening) {
+  ListenRequest listen;
+  listen.port = 80;
+  listen.answer = true;
+  listen.guest_port = 8080;
+  listen.timeout_ms = 5;
+  listen.plan = {{"bytes", 7}};
+  const auto parsed =
+      std::get<ListenRequest>(ParseRequest(Encode(Request(listen))));
+  EXPECT_EQ(parsed.port, 80);
+  EXPECT_TRUE(parsed.answer);
+  EXPECT_EQ(parsed.guest_port, 8080);
+  EXPECT_EQ(parsed.timeout_ms, 5u);
+  EXPECT_EQ(parsed.plan, listen.plan);
+  EXPECT_TRUE(parsed.suspend);
+  listen.answer = false;
+  EXPECT_FALSE(
+      std::get<ListenRequest>(ParseRequest(Encode(Request(listen)))).answer);
+}
+
 TEST(ParseRequest, LeftOutMembersHaveTheirDefaults) {
   const auto wait = std::get<WaitRequest>(ParseRequest(R"({"op":"wait"})"));
   EXPECT_FALSE(wait.flow);
@@ -46,7 +67,13 @@ TEST(ParseRequest, LeftOutMembersHaveTheirDefaults) {
 TEST(ParseRequest, ErrorsNameThePlace) {
   EXPECT_EQ(RequestErrorOf("{}"), "'op' is missing");
   EXPECT_EQ(RequestErrorOf(R"({"op":"stop"})"),
-            "'op': expected \"wait\" or \"status\"");
+            "'op': expected \"wait\", \"listen\" or \"status\"");
+  EXPECT_EQ(RequestErrorOf(R"({"op":"listen","accept":"hold"})"),
+            "'port' is missing");
+  EXPECT_EQ(RequestErrorOf(R"({"op":"listen","port":80})"),
+            "'accept' is missing");
+  EXPECT_EQ(RequestErrorOf(R"({"op":"listen","port":80,"accept":"x"})"),
+            "'accept': expected \"hold\" or \"answer\"");
   EXPECT_EQ(RequestErrorOf(R"({"op":"status","x":1})"), "'x' is not known");
   EXPECT_EQ(RequestErrorOf(R"({"op":"wait","timeout":4294967296})"),
             "'timeout': expected a whole number from 0 to 4294967295");

@@ -59,6 +59,9 @@ struct Options {
   int fd = -1;
   std::string addresses;
   std::string plan_file;
+  uint16_t port = 0;
+  bool answer = false;
+  uint16_t guest_port = 0;
   uint32_t timeout_ms = 0;
   bool no_suspend = false;
 };
@@ -70,7 +73,7 @@ std::optional<Flow> ParseFlow(const std::string& text) {
   const auto guest = ParseEndpoint(text.substr(0, comma));
   const auto peer = ParseEndpoint(text.substr(comma + 1));
   if (!guest || !peer) return std::nullopt;
-  return Flow{guest, *peer};
+  return Flow{.guest = guest, .peer = *peer};
 }
 
 json ReadPlan(const std::string& path) {
@@ -94,27 +97,52 @@ json ReadPlan(const std::string& path) {
   }
 }
 
-ExitCode Wait(const Options& options) {
-  WaitRequest request;
-  if (!options.addresses.empty()) request.flow = ParseFlow(options.addresses);
+// Sends a request for a wait, and shows how that ends.
+template <typename Request>
+ExitCode RunWait(const Options& options, Request request) {
   if (!options.plan_file.empty()) request.plan = ReadPlan(options.plan_file);
   request.timeout_ms = options.timeout_ms;
   request.suspend = !options.no_suspend;
 
   Client client(options.socket);
   client.Send(request, options.fd);
-  std::optional<Ended> ended;
-  while (!ended) {
-    const Answer answer = client.Receive();
-    if (const auto* end = std::get_if<Ended>(&answer)) ended = *end;
-  }
+  const Ended ended = client.ReceiveEnd(options.fd);
   if (options.as_json) {
-    std::cout << Encode(*ended) << "\n";
+    std::cout << Encode(ended) << "\n";
   } else {
-    std::cout << OutcomeName(ended->outcome) << ", " << ended->bytes
+    std::cout << OutcomeName(ended.outcome) << ", " << ended.bytes
               << " bytes\n";
   }
-  return CodeOf(ended->outcome);
+  return CodeOf(ended.outcome);
+}
+
+ExitCode Wait(const Options& options) {
+  WaitRequest request;
+  if (!options.addresses.empty()) request.flow = ParseFlow(options.addresses);
+  return RunWait(options, request);
+}
+
+ExitCode Listen(const Options& options) {
+  ListenRequest request;
+  request.port = options.port;
+  request.answer = options.answer;
+  request.guest_port = options.guest_port;
+  return RunWait(options, request);
+}
+
+void AddWaitOptions(CLI::App* command, Options& options) {
+  command->footer(kExitCodes);
+  command
+      ->add_option("--plan", options.plan_file,
+                   "Handling plan, JSON; default: wake at the first byte")
+      ->type_name("FILE");
+  command
+      ->add_option("--timeout", options.timeout_ms,
+                   "Longest wait in milliseconds; 0: no limit")
+      ->type_name("MS")
+      ->capture_default_str();
+  command->add_flag("--no-suspend", options.no_suspend,
+                    "Do not propose to suspend the virtual machine");
 }
 
 ExitCode ShowStatus(const Options& options) {
@@ -149,34 +177,44 @@ int Main(int argc, char** argv) {
 
   CLI::App* wait = app.add_subcommand(
       "wait",
-      "Wait for the reply on a TCP connection. The virtual machine may be "
+      "Wait for the reply on a connection. The virtual machine may be "
       "suspended meanwhile.");
-  wait->footer(kExitCodes);
   CLI::Option_group* connection = wait->add_option_group("connection");
   connection
       ->add_option("--fd", options.fd,
-                   "The connection's descriptor, inherited by stubctl")
+                   "The connection's descriptor, TCP or UDP, inherited by "
+                   "stubctl")
       ->check(CLI::NonNegativeNumber);
   connection
-      ->add_option("--tcp", options.addresses,
-                   "The connection's addresses, 192.0.2.1:4000,192.0.2.2:80 or "
-                   "with [IPv6]; it must be the caller's own, unless the "
-                   "caller is root")
+      ->add_option(
+          "--tcp", options.addresses,
+          "A TCP connection's addresses, 192.0.2.1:4000,192.0.2.2:80 or "
+          "with [IPv6]; it must be the caller's own, unless the "
+          "caller is root")
       ->type_name("LOCAL,REMOTE")
       ->check([](const std::string& text) {
         return ParseFlow(text) ? std::string()
                                : "expected ADDRESS:PORT,ADDRESS:PORT";
       });
   connection->require_option(1);
-  wait->add_option("--plan", options.plan_file,
-                   "Handling plan, JSON; default: wake at the first byte")
-      ->type_name("FILE");
-  wait->add_option("--timeout", options.timeout_ms,
-                   "Longest wait in milliseconds; 0: no limit")
-      ->type_name("MS")
-      ->capture_default_str();
-  wait->add_flag("--no-suspend", options.no_suspend,
-                 "Do not propose to suspend the virtual machine");
+  AddWaitOptions(wait, options);
+
+  CLI::App* listen = app.add_subcommand(
+      "listen",
+      "Wait for a new TCP connection to a port of this machine, which may be "
+      "suspended meanwhile. For root.");
+  listen->add_option("--port", options.port, "The port that peers connect to")
+      ->required()
+      ->check(CLI::Range(1, 65535));
+  listen->add_flag("--answer", options.answer,
+                   "Let the stub domain answer in the machine's name, and take "
+                   "the plan's bytes before it wakes the machine; default: "
+                   "wake it to answer");
+  listen
+      ->add_option("--guest-port", options.guest_port,
+                   "With --answer: hand connections to this port instead")
+      ->check(CLI::Range(1, 65535));
+  AddWaitOptions(listen, options);
 
   CLI::App* status = app.add_subcommand(
       "status",
@@ -188,7 +226,8 @@ int Main(int argc, char** argv) {
     return app.exit(error) == 0 ? kReplied : kUsage;
   }
   try {
-    return status->parsed() ? ShowStatus(options) : Wait(options);
+    if (status->parsed()) return ShowStatus(options);
+    return listen->parsed() ? Listen(options) : Wait(options);
   } catch (const RequestError& error) {
     return Report(options, error);
   } catch (const std::exception& error) {

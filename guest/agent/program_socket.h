@@ -1,11 +1,11 @@
-// Where a program's TCP socket stands: which connection it is, and whether a
-// wait for its reply is over before it begins.
+// Where a program's socket stands: which connection it is, and whether a wait
+// for its reply is over before it begins.
 //
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-#ifndef STUBDOMAIN_GUEST_AGENT_TCP_SOCKET_H_
-#define STUBDOMAIN_GUEST_AGENT_TCP_SOCKET_H_
+#ifndef STUBDOMAIN_GUEST_AGENT_PROGRAM_SOCKET_H_
+#define STUBDOMAIN_GUEST_AGENT_PROGRAM_SOCKET_H_
 
 #include <cstdint>
 #include <optional>
@@ -62,6 +62,11 @@ struct SocketWait {
 // there to be read, or because the peer can send no more. Throws RequestError.
 std::variant<SocketWait, Ended> ProbeSocket(TcpSocket& socket, uint64_t wanted);
 
+// The same of a descriptor: a TCP socket, or a UDP socket that is connected,
+// where any datagram is a reply. What comes between this call and the wait
+// message, the program has to see itself: the kernel counts no datagrams.
+std::variant<SocketWait, Ended> ProbeSocket(int fd, uint64_t wanted);
+
 }  // namespace stubdomain
 
-#endif  // STUBDOMAIN_GUEST_AGENT_TCP_SOCKET_H_
+#endif  // STUBDOMAIN_GUEST_AGENT_PROGRAM_SOCKET_H_

@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-#include "agent/tcp_socket.h"
+#include "agent/program_socket.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -18,14 +18,12 @@ using State = TcpSocket::State;
 
 std::variant<SocketWait, Ended> Probe(const Loopback& loopback,
                                       uint64_t wanted = 1) {
-  KernelTcpSocket socket(loopback.guest());
-  return ProbeSocket(socket, wanted);
+  return ProbeSocket(loopback.guest(), wanted);
 }
 
 std::string RefusalOf(int fd) {
   try {
-    KernelTcpSocket socket(fd);
-    ProbeSocket(socket, 1);
+    ProbeSocket(fd, 1);
   } catch (const RequestError& error) {
     return error.what();
   }
@@ -106,11 +104,9 @@ TEST(ProbeSocket, ResetEndsTheWaitAndIsLeftToTheProgram) {
 
 TEST(ProbeSocket, OtherDescriptorsAreRefused) {
   const std::string refusal =
-      "the descriptor is not a TCP socket over IPv4 or IPv6";
+      "the descriptor is not a TCP or UDP socket over IPv4 or IPv6";
   const UniqueFd null(open("/dev/null", O_RDWR));
   EXPECT_EQ(RefusalOf(null.get()), refusal);
-  const UniqueFd udp(socket(AF_INET, SOCK_DGRAM, 0));
-  EXPECT_EQ(RefusalOf(udp.get()), refusal);
   const UniqueFd local(socket(AF_UNIX, SOCK_STREAM, 0));
   EXPECT_EQ(RefusalOf(local.get()), refusal);
 }
@@ -120,6 +116,48 @@ TEST(ProbeSocket, SocketsWithoutAPeerAreRefused) {
   EXPECT_EQ(RefusalOf(fresh.get()), "the socket is not connected");
   ASSERT_EQ(listen(fresh.get(), 1), 0);
   EXPECT_EQ(RefusalOf(fresh.get()), "the socket is not connected");
+}
+
+// Two UDP sockets, the first connected to the second.
+struct Datagrams {
+  Datagrams() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof(address);
+    auto* name = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(bind(peer.get(), name, length), 0);
+    EXPECT_EQ(getsockname(peer.get(), name, &length), 0);
+    port = ntohs(address.sin_port);
+    EXPECT_EQ(connect(guest.get(), name, length), 0);
+    EXPECT_EQ(getsockname(guest.get(), name, &length), 0);
+    EXPECT_EQ(connect(peer.get(), name, length), 0);
+  }
+
+  UniqueFd guest{socket(AF_INET, SOCK_DGRAM, 0)};
+  UniqueFd peer{socket(AF_INET, SOCK_DGRAM, 0)};
+  uint16_t port = 0;
+};
+
+TEST(ProbeSocket, ConnectedUdpSocketIsNamed) {
+  const Datagrams datagrams;
+  const auto probe = ProbeSocket(datagrams.guest.get(), 1);
+  const auto& wait = std::get<SocketWait>(probe);
+  EXPECT_TRUE(wait.flow.udp);
+  EXPECT_EQ(wait.flow.peer, (Endpoint{"127.0.0.1", datagrams.port}));
+  EXPECT_FALSE(wait.received);
+}
+
+TEST(ProbeSocket, AnyDatagramIsAReply) {
+  const Datagrams datagrams;
+  ASSERT_EQ(send(datagrams.peer.get(), "", 0, 0), 0);
+  const auto probe = ProbeSocket(datagrams.guest.get(), 1000);
+  EXPECT_EQ(std::get<Ended>(probe).outcome, Outcome::kReplied);
+}
+
+TEST(ProbeSocket, UdpSocketWithoutAPeerIsRefused) {
+  const UniqueFd udp(socket(AF_INET, SOCK_DGRAM, 0));
+  EXPECT_EQ(RefusalOf(udp.get()), "the socket is not connected");
 }
 
 // A socket on which `between` bytes come after GetInfo(), before Readable().
@@ -137,7 +175,7 @@ class RacingSocket : public TcpSocket {
   }
   uint64_t Readable() override { return readable_; }
   std::optional<Flow> GetFlow() override {
-    return Flow{Endpoint{"10.0.2.15", 4000}, {"10.0.2.2", 80}};
+    return Flow{.guest = Endpoint{"10.0.2.15", 4000}, .peer = {"10.0.2.2", 80}};
   }
 
  private:

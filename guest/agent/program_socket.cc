@@ -1,9 +1,9 @@
-// Where a program's TCP socket stands.
+// Where a program's socket stands.
 //
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-#include "agent/tcp_socket.h"
+#include "agent/program_socket.h"
 
 // Not <netinet/tcp.h>: glibc's tcp_info ends before tcpi_bytes_received.
 #include <linux/sockios.h>
@@ -43,6 +43,53 @@ bool HasError(int fd) {
   return poll(&entry, 1, 0) == 1 && (entry.revents & POLLERR);
 }
 
+// What FIONREAD tells; 0 on a listening socket, which has nothing to read.
+uint64_t ReadableOf(int fd) {
+  int bytes = 0;
+  if (ioctl(fd, SIOCINQ, &bytes) != 0 || bytes < 0) return 0;
+  return static_cast<uint64_t>(bytes);
+}
+
+// Nothing if there is no peer.
+std::optional<Flow> FlowOf(int fd) {
+  sockaddr_storage guest{};
+  sockaddr_storage peer{};
+  socklen_t guest_length = sizeof(guest);
+  socklen_t peer_length = sizeof(peer);
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&guest), &guest_length) ||
+      getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_length)) {
+    return std::nullopt;
+  }
+  Flow flow;
+  flow.guest = EndpointFrom(guest);
+  const auto peer_end = EndpointFrom(peer);
+  if (!flow.guest || !peer_end) return std::nullopt;
+  flow.peer = *peer_end;
+  return flow;
+}
+
+bool IsUdp(int fd) {
+  const int domain = IntOption(fd, SO_DOMAIN);
+  return (domain == AF_INET || domain == AF_INET6) &&
+         IntOption(fd, SO_PROTOCOL) == IPPROTO_UDP;
+}
+
+std::variant<SocketWait, Ended> ProbeUdp(int fd) {
+  std::optional<Flow> flow = FlowOf(fd);
+  if (!flow) {
+    throw RequestError(Reason::kInvalid, "the socket is not connected");
+  }
+  // An empty datagram can be read as well.
+  pollfd entry{fd, POLLIN, 0};
+  if (poll(&entry, 1, 0) == 1) {
+    const bool failed = (entry.revents & POLLERR) != 0;
+    return Ended{std::nullopt, failed ? Outcome::kReset : Outcome::kReplied,
+                 ReadableOf(fd)};
+  }
+  flow->udp = true;
+  return SocketWait{*flow, std::nullopt};
+}
+
 }  // namespace
 
 KernelTcpSocket::KernelTcpSocket(int fd) : fd_(fd) {
@@ -50,7 +97,8 @@ KernelTcpSocket::KernelTcpSocket(int fd) : fd_(fd) {
   if ((domain != AF_INET && domain != AF_INET6) ||
       IntOption(fd, SO_PROTOCOL) != IPPROTO_TCP) {
     throw RequestError(Reason::kInvalid,
-                       "the descriptor is not a TCP socket over IPv4 or IPv6");
+                       "the descriptor is not a TCP or UDP socket over IPv4 or "
+                       "IPv6");
   }
 }
 
@@ -84,29 +132,9 @@ TcpSocket::Info KernelTcpSocket::GetInfo() {
   return result;
 }
 
-uint64_t KernelTcpSocket::Readable() {
-  int bytes = 0;
-  // Fails on a listening socket, which has nothing to read.
-  if (ioctl(fd_, SIOCINQ, &bytes) != 0 || bytes < 0) return 0;
-  return static_cast<uint64_t>(bytes);
-}
+uint64_t KernelTcpSocket::Readable() { return ReadableOf(fd_); }
 
-std::optional<Flow> KernelTcpSocket::GetFlow() {
-  sockaddr_storage guest{};
-  sockaddr_storage peer{};
-  socklen_t guest_length = sizeof(guest);
-  socklen_t peer_length = sizeof(peer);
-  if (getsockname(fd_, reinterpret_cast<sockaddr*>(&guest), &guest_length) ||
-      getpeername(fd_, reinterpret_cast<sockaddr*>(&peer), &peer_length)) {
-    return std::nullopt;
-  }
-  Flow flow;
-  flow.guest = EndpointFrom(guest);
-  const auto peer_end = EndpointFrom(peer);
-  if (!flow.guest || !peer_end) return std::nullopt;
-  flow.peer = *peer_end;
-  return flow;
-}
+std::optional<Flow> KernelTcpSocket::GetFlow() { return FlowOf(fd_); }
 
 std::variant<SocketWait, Ended> ProbeSocket(TcpSocket& socket,
                                             uint64_t wanted) {
@@ -136,6 +164,12 @@ std::variant<SocketWait, Ended> ProbeSocket(TcpSocket& socket,
   // more of it have come since GetInfo(), the wait only ends too early.
   if (wait.received) *wait.received -= std::min(readable, *wait.received);
   return wait;
+}
+
+std::variant<SocketWait, Ended> ProbeSocket(int fd, uint64_t wanted) {
+  if (IsUdp(fd)) return ProbeUdp(fd);
+  KernelTcpSocket socket(fd);
+  return ProbeSocket(socket, wanted);
 }
 
 }  // namespace stubdomain
