@@ -18,8 +18,7 @@ class DetachTest : public testing::Test {
     id_ = ToC(talk_.id());
   }
   sd_refusal Reattach() {
-    const sd_refusal refusal =
-        sd_reattach(trace_.stub(), &id_, trace_.now());
+    const sd_refusal refusal = sd_reattach(trace_.stub(), &id_, trace_.now());
     trace_.Dispatch();
     return refusal;
   }
@@ -55,7 +54,8 @@ TEST_F(DetachTest, AWaitAndASuspendGoOnWithoutTheSocket) {
   trace_.Take();
   trace_.HandOver();
   trace_.PeerSends(talk_, 5);
-  EXPECT_EQ(trace_.TakeNotices(), Lines({"ended 1 replied 5", "restore reply"}));
+  EXPECT_EQ(trace_.TakeNotices(),
+            Lines({"ended 1 replied 5", "restore reply"}));
   trace_.Running();
   EXPECT_EQ(trace_.Take(), Lines());
   EXPECT_EQ(Reattach(), SD_OK);

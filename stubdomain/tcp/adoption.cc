@@ -32,7 +32,8 @@ Adoption::Adoption(Connection* connection, Guest guest,
       resender_(Sender::Way::kToPeer, connection->guest.acked_seq(),
                 connection->guest.next),
       first_window_(
-          Distance(connection->peer.acked_seq(), connection->peer.edge)) {
+          Distance(connection->peer.acked_seq(), connection->peer.edge)),
+      added_(connection->guest.acked_seq()) {
   // The guest owes the peer the last acknowledgement of the handshake.
   if (connection->peer.acked == 0) receiver_.Demand(Receiver::Due::kNow);
   resender_.Assume(now);
@@ -52,6 +53,11 @@ void Adoption::Resume(Guest guest, Time now, Output& output) {
   guest_ = guest;
   sender_.Restart();
   OfferWindow();
+  Settle(now, output);
+}
+
+void Adoption::Added(Time now, Output& output) {
+  added_ = connection_->guest.next;
   Settle(now, output);
 }
 
@@ -189,6 +195,7 @@ void Adoption::OnGuest(const Packet& packet, const TcpSegment& segment,
       if (!reset_ && guest.edge == guest.acked_seq()) Forward(packet, output);
     }
   } else if (reset_ || segment.end() <= guest.acked_seq() ||
+             (added() && segment.seq < added_) ||
              !connection_->NoteSent(Side::kGuest, segment)) {
     if (!reset_) ChallengeGuest(now);
   } else {
@@ -365,6 +372,7 @@ void Adoption::Save(Writer& writer) const {
   writer.Put(urgent_.value_or(Seq()));
   writer.U32(first_window_);
   writer.Put(sender_.highest());
+  writer.Put(added_);
   receiver_.Save(writer);
 }
 
@@ -380,9 +388,10 @@ bool Adoption::Load(Reader& reader, Time now) {
   if (urgent) urgent_ = urgent_end;
   first_window_ = reader.U32();
   const Seq highest = reader.GetSeq();
+  added_ = reader.GetSeq();
   const Stream& peer = connection_->peer;
   if (first_window_ > kMaxFlowBuffer || highest < peer.acked_seq() ||
-      highest > peer.next) {
+      highest > peer.next || added_ > connection_->guest.next) {
     return reader.Fail();
   }
   sender_ = Sender(Sender::Way::kToGuest, peer.acked_seq(), highest);

@@ -94,10 +94,16 @@ class Adoption {
   uint64_t kept() const;
   bool reset() const { return reset_; }
   // Nothing needs the stub any more.
-  bool MayLeave() const { return guest_runs() && level(); }
+  bool MayLeave() const { return guest_runs() && level() && !added(); }
   // The last acknowledgements, so that each side knows what the other said
   // last. Frames pass from here on.
   void Leave(Time now, Output& output);
+
+  // The guest's stream was made longer, up to its end: that is the stub's to
+  // send, even when the guest runs again.
+  void Added(Time now, Output& output);
+  // The peer has not acknowledged all that was added.
+  bool added() const { return connection_->guest.acked_seq() < added_; }
 
   // See TcpFlow::EditReply(); `range` is in the guest's numbers.
   EditRefusal Edit(SeqRange range, std::span<const uint8_t> replacement);
@@ -127,7 +133,9 @@ class Adoption {
   void TouchPeer(Time now);
   Sender::Supply SupplyForPeer() const;
   void Resend(Time now, Output& output);
-  bool resends() const { return !reset_ && guest_ == Guest::kStopped; }
+  bool resends() const {
+    return !reset_ && (guest_ == Guest::kStopped || added());
+  }
 
   // Towards the guest.
   void ChallengeGuest(Time now);
@@ -159,6 +167,7 @@ class Adoption {
   Sender sender_;          // of the peer's bytes, to the guest
   Sender resender_;        // of the guest's bytes, to the peer
   uint32_t first_window_;  // what the guest had promised
+  Seq added_;              // behind what the guest never sent
   RateLimit peer_challenges_{kMaxChallenges};
   RateLimit guest_challenges_{kMaxChallenges};
   Time keepalive_ = kNever;

@@ -74,10 +74,8 @@ TEST(Detached, AnotherSocketGoesOn) {
 }
 
 TEST(Detached, TheOtherSocketIsToldOfOptionsThatWereAgreedOn) {
-  DetachedTrace t({.timestamps = true,
-                   .sack = true,
-                   .guest_shift = 3,
-                   .peer_shift = 5});
+  DetachedTrace t(
+      {.timestamps = true, .sack = true, .guest_shift = 3, .peer_shift = 5});
   SocketParameters socket;
   ASSERT_EQ(t.flow->Describe(&socket), DetachRefusal::kNone);
   EXPECT_EQ(socket.send_shift, 5);
@@ -143,8 +141,7 @@ TEST(Detached, ThePeerConnectsToTheGuest) {
            .flags = "S.",
            .window = 3,
            .ts = Timestamps{9000, 220}});
-  EXPECT_EQ(t.Sent(),
-            "guest: . 0:3 ack 777778 win 10000 ts 220/9000 'rep'");
+  EXPECT_EQ(t.Sent(), "guest: . 0:3 ack 777778 win 10000 ts 220/9000 'rep'");
   t.Guest({.seq = 777778,
            .ack = 3,
            .data = "hello",
@@ -157,10 +154,8 @@ TEST(Detached, ThePeerConnectsToTheGuest) {
   t.Guest({.seq = 777783, .ack = 5, .ts = Timestamps{9020, 230}});
   t.Sent();
   EXPECT_EQ(t.flow->phase(), Phase::kFollowing);
-  t.Guest({.seq = 777783,
-           .ack = 5,
-           .flags = "F.",
-           .ts = Timestamps{9030, 230}});
+  t.Guest(
+      {.seq = 777783, .ack = 5, .flags = "F.", .ts = Timestamps{9030, 230}});
   EXPECT_EQ(t.Sent(), "peer: F. 12:13 ack 5 win 10000 ts 140/230");
 }
 

@@ -209,5 +209,79 @@ TEST(Editing, GsoFramesStayWhole) {
   EXPECT_EQ(t.Sent(), "peer: . 7:3007 ack 5 win 10000 gso 1000");
 }
 
+SendRefusal Add(FlowTrace& t, std::string_view bytes) {
+  return t.flow->SendInGuestsName(
+      {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, t.now, t);
+}
+
+TEST(Adding, WhatTheGuestNeverSentShiftsTheRestOfTheConnection) {
+  KeptTrace t("");
+  EXPECT_EQ(Add(t, "again"), SendRefusal::kNone);
+  EXPECT_EQ(t.Sent(), "peer: P. 7:12 ack 0 win 10000 'again'");
+  t.Peer({.ack = 12, .data = "reply"});
+  t.Sent();
+  t.SaveAndLoad();
+  t.ReleaseAndReplay();
+  EXPECT_EQ(t.Sent(),
+            "guest: . 0:0 ack 7 win 10000\n"
+            "guest: P. 0:5 ack 7 win 10000 'reply'");
+  t.Guest({.seq = 7, .ack = 5, .data = "more"});
+  EXPECT_EQ(t.Sent(), "peer: . 12:16 ack 5 win 65535 'more'");
+  t.Peer({.seq = 5, .ack = 16});
+  EXPECT_EQ(t.Sent(), "guest: . 5:5 ack 11 win 10000");
+}
+
+TEST(Adding, IsSentAgainUntilItIsAcknowledged) {
+  KeptTrace t("");
+  Add(t, "again");
+  Add(t, " and");
+  t.Sent();
+  t.SaveAndLoad();
+  t.Pass(std::chrono::seconds(2));
+  EXPECT_EQ(t.Sent(), "peer: P. 7:16 ack 0 win 10000 'again and'");
+  // Even if the guest runs: it cannot.
+  t.ReleaseAndReplay();
+  EXPECT_NE(t.flow->phase(), Phase::kFollowing);
+  t.flow->DropRecord();
+  t.Sent();
+  t.Pass(std::chrono::seconds(10));
+  EXPECT_EQ(t.Sent().substr(0, 13), "peer: P. 7:16");
+  t.Peer({.ack = 16});
+  EXPECT_EQ(t.flow->phase(), Phase::kFollowing);
+}
+
+TEST(Adding, WhatTheGuestRepeatsIsNotTakenForNew) {
+  KeptTrace t("");
+  Add(t, "again");
+  t.ReleaseAndReplay();
+  t.Sent();
+  // It does not know yet that its request has arrived.
+  t.Guest({.flags = "P.", .data = "request"});
+  EXPECT_EQ(t.Sent(), "guest: . 0:0 ack 2 win 10000");
+  t.Guest({.seq = 7, .data = "more"});
+  EXPECT_EQ(t.Sent().substr(0, 13), "peer: . 12:16");
+  t.Peer({.ack = 16});
+  EXPECT_EQ(t.Sent(), "guest: . 0:0 ack 11 win 10000");
+  EXPECT_EQ(t.flow->phase(), Phase::kFollowing);
+}
+
+TEST(Adding, IsRefusedByName) {
+  FlowTrace following;
+  following.Handshake();
+  EXPECT_EQ(Add(following, "x"), SendRefusal::kNotStopped);
+  following.Guest({.data = "request"});
+  following.Adopt();
+  EXPECT_EQ(Add(following, "x"), SendRefusal::kBusy);
+  FlowTrace closed;
+  closed.Handshake();
+  closed.Guest({.flags = "F."});
+  closed.Adopt();
+  EXPECT_EQ(Add(closed, "x"), SendRefusal::kClosed);
+  KeptTrace full("");
+  EXPECT_EQ(Add(full, std::string(kMaxResend + 1, 'x')), SendRefusal::kNoRoom);
+  EXPECT_EQ(full.Sent(), "");
+  EXPECT_EQ(Add(full, std::string(kMaxResend, 'x')), SendRefusal::kNone);
+}
+
 }  // namespace
 }  // namespace stubdomain

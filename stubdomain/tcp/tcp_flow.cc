@@ -310,6 +310,35 @@ EditRefusal TcpFlow::EditReply(uint64_t position, uint32_t length,
   return EditRefusal::kNone;
 }
 
+SendRefusal TcpFlow::SendInGuestsName(std::span<const uint8_t> bytes, Time now,
+                                      Output& output) {
+  Stream& guest = connection_.guest;
+  if (phase() != Phase::kAdopted || !adoption_ || handshake_) {
+    return SendRefusal::kNotStopped;
+  }
+  if (guest.fin_seen() || closed() || adoption_->reset()) {
+    return SendRefusal::kClosed;
+  }
+  // Later than this the guest may send again what it thinks is under way, and
+  // nobody could tell that from what comes behind the added bytes.
+  if (guest.next != guest.acked_seq() && !adoption_->added()) {
+    return SendRefusal::kBusy;
+  }
+  if (bytes.size() > kMaxResend) return SendRefusal::kNoRoom;
+  const Seq end = guest.next + static_cast<uint32_t>(bytes.size());
+  if (!connection_.resend) {
+    connection_.resend =
+        std::make_unique<ResendStore>(guest.next, &resend_->budget);
+  }
+  connection_.resend->Keep(guest.next, bytes, end);
+  if (connection_.resend->end() != end) return SendRefusal::kNoRoom;
+  guest.next = end;
+  guest.seen = guest.PositionOf(end);
+  translation_.guest_seq += static_cast<uint32_t>(bytes.size());
+  Translated(output, [&](Output& sent) { adoption_->Added(now, sent); });
+  return SendRefusal::kNone;
+}
+
 bool TcpFlow::PassesUnread(const Packet& packet) const {
   const TcpSegment& segment = *packet.tcp();
   const bool trusted = packet.offload.needs_csum || packet.offload.data_valid ||

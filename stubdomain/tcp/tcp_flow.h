@@ -73,6 +73,15 @@ enum class AdoptRefusal : uint8_t {
   kReset,          // either side has reset it
 };
 
+// Why nothing was sent in the guest's name.
+enum class SendRefusal : uint8_t {
+  kNone,
+  kNotStopped,  // the guest speaks for itself, or does not know the connection
+  kBusy,        // the peer has not acknowledged all that the guest sent
+  kClosed,      // the guest has closed its direction, or the peer has reset
+  kNoRoom,      // more than can be kept until it is acknowledged
+};
+
 // Why a flow was not taken from its socket in the guest, or not given to one.
 enum class DetachRefusal : uint8_t {
   kNone,
@@ -88,8 +97,8 @@ struct SocketParameters {
   FlowId id;
   Seq send_next;
   Seq receive_next;
-  uint32_t send_window = 0;     // bytes
-  uint32_t receive_window = 0;  // bytes that the peer was allowed to send
+  uint32_t send_window = 0;           // bytes
+  uint32_t receive_window = 0;        // bytes that the peer was allowed to send
   std::optional<uint8_t> send_shift;  // both or neither
   std::optional<uint8_t> receive_shift;
   uint16_t mss = 0;  // the largest segment that the peer takes
@@ -138,11 +147,19 @@ class TcpFlow {
   void Flush(Time now, Output& output);
   bool needs_flush() const;
   // Forgets what was recorded of the guest's bytes.
-  void DropRecord() { connection_.resend.reset(); }
+  void DropRecord() {
+    if (!adoption_ || !adoption_->added()) connection_.resend.reset();
+  }
   // When OnTimer() has something to do; kNever if nothing ever. A call before
   // that does nothing.
   Time Deadline() const;
   void OnTimer(Time now, Output& output);
+
+  // Adds bytes to what the guest has sent, which it never knows. They are sent
+  // again until the peer acknowledges them; what the guest sends comes behind
+  // them.
+  SendRefusal SendInGuestsName(std::span<const uint8_t> bytes, Time now,
+                               Output& output);
 
   // The guest is about to lose the socket, or has lost it. From here on it is
   // as if the guest were stopped, whether it is or not, and what it still sends
