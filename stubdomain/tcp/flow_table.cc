@@ -349,6 +349,14 @@ bool FlowTable::Free(const TcpFlow& flow, uint16_t guest_port) const {
          !Ambiguous({flow.port(), id});
 }
 
+SendRefusal FlowTable::SendInGuestsName(TcpFlow& flow,
+                                        std::span<const uint8_t> bytes,
+                                        Time now, Output& output) {
+  const SendRefusal refusal = flow.SendInGuestsName(bytes, now, output);
+  Update(flows_.at(Key{flow.port(), flow.id()}).get(), now);
+  return refusal;
+}
+
 EditRefusal FlowTable::EditReply(const TcpFlow& flow, uint64_t position,
                                  uint32_t length,
                                  std::span<const uint8_t> replacement, Time now,

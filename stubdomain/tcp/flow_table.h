@@ -84,6 +84,8 @@ class FlowTable {
   // check with Free() before.
   DetachRefusal ConnectGuest(TcpFlow& flow, uint16_t guest_port, Time now);
   bool Free(const TcpFlow& flow, uint16_t guest_port) const;
+  SendRefusal SendInGuestsName(TcpFlow& flow, std::span<const uint8_t> bytes,
+                               Time now, Output& output);
   EditRefusal EditReply(const TcpFlow& flow, uint64_t position, uint32_t length,
                         std::span<const uint8_t> replacement, Time now,
                         Output& output);

@@ -36,6 +36,7 @@ class Simulation : public Output {
     bool rough = true;
     bool hand_over = false;  // saves and loads at any moment
     bool edit = false;       // changes what is kept at any moment
+    bool add = false;        // sends in the guest's name at any moment
   };
 
   explicit Simulation(const Options& options)
@@ -81,6 +82,12 @@ class Simulation : public Output {
       }
       guest.expected = &expected_;
     }
+    if (options_.add) {
+      for (uint64_t i = 0; i < guest.send; ++i) {
+        expected_of_peer_.push_back(ModelTcp::PatternAt(guest.pattern, i));
+      }
+      peer.expected = &expected_of_peer_;
+    }
     guest_ = std::make_unique<ModelTcp>(
         guest, [this](Frame frame) { FromGuest(std::move(frame)); });
     peer_ = std::make_unique<ModelTcp>(
@@ -103,6 +110,9 @@ class Simulation : public Output {
         << peer_->received();
     if (options_.edit) {
       EXPECT_EQ(guest_->received(), expected_.size());
+    }
+    if (options_.add) {
+      EXPECT_EQ(peer_->received(), expected_of_peer_.size());
     }
     // Once nothing happens any more, the stub has left the path.
     suspends_ = false;
@@ -183,6 +193,7 @@ class Simulation : public Output {
     if (options_.rough ? Chance(70) : true) table_->Flush(now_, *this);
     if (options_.hand_over && Chance(2)) HandOver();
     if (options_.edit && Chance(5)) Edit();
+    if (options_.add && Chance(5)) Add();
     most_kept_ = std::max(most_kept_, table_->kept());
   }
 
@@ -337,6 +348,25 @@ class Simulation : public Output {
                      bytes.end());
   }
 
+  // Up to 300 bytes behind all that the guest has sent.
+  void Add() {
+    TcpFlow* flow = table_->Find(kPort, id_);
+    if (flow == nullptr) return;
+    std::vector<uint8_t> bytes(1 + Below(300));
+    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random_());
+    if (table_->SendInGuestsName(*flow, bytes, now_, *this) !=
+        SendRefusal::kNone) {
+      return;
+    }
+    ++edits_;
+    // Nothing else was unacknowledged.
+    const uint64_t at = std::max(peer_->received(), added_to_);
+    added_to_ = at + bytes.size();
+    expected_of_peer_.insert(
+        expected_of_peer_.begin() + static_cast<ptrdiff_t>(at), bytes.begin(),
+        bytes.end());
+  }
+
   // What the stub has promised to the peer it does not take back.
   void CheckWindow(const Frame& frame) {
     Packet packet;
@@ -385,6 +415,8 @@ class Simulation : public Output {
   int edits_ = 0;
   std::vector<uint8_t> expected_;  // of the guest, if there are edits
   int resent_ = 0;
+  std::vector<uint8_t> expected_of_peer_;  // if there are additions
+  uint64_t added_to_ = 0;
   uint64_t most_kept_ = 0;
 };
 
@@ -465,6 +497,12 @@ TEST(Simulation, EditsLoseNothingOfAPeerThatNeverRepeatsAnything) {
       RunAll({.rough = false, .edit = true}, 4 * kSeeds, 10000);
   if (OnlySeed()) return;
   EXPECT_GT(totals.edits, 10000);
+}
+
+TEST(Simulation, StreamsAreAsEditedAndAddedToOverABadNetwork) {
+  const Totals totals =
+      RunAll({.hand_over = true, .edit = true, .add = true}, 50001, 1000);
+  EXPECT_GT(totals.edits, 1000);
 }
 
 }  // namespace
