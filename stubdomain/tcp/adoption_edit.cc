@@ -33,6 +33,10 @@ EditRefusal Adoption::Edit(SeqRange range,
   if (peer.fin_seen()) {
     peer.fin += static_cast<uint64_t>(int64_t{static_cast<int32_t>(shift)});
   }
+  // What was urgent of the bytes that were replaced, their replacement is.
+  if (urgent_ && *urgent_ > range.begin) {
+    urgent_ = Later(range.begin + size, *urgent_ + shift);
+  }
   OfferWindow();
   return EditRefusal::kNone;
 }

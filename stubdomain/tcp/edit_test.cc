@@ -112,6 +112,22 @@ TEST(Editing, WhatCameEarlyMovesAlong) {
   EXPECT_TRUE(t.flow->closed());
 }
 
+TEST(Editing, WhatIsUrgentMovesAlong) {
+  KeptTrace t("hello");
+  t.Peer({.seq = 5, .ack = 7, .flags = "PU.", .data = " stop!", .urgent = 6});
+  t.Sent();
+  EXPECT_EQ(Edit(t, 0, 6, ""), EditRefusal::kNone);
+  t.ReleaseAndReplay();
+  EXPECT_EQ(t.Sent(), "guest: PU. 0:5 ack 7 win 10000 urg 5 'stop!'");
+}
+
+TEST(Editing, AReportOfADuplicateIsInThePeersNumbers) {
+  KeptTrace t("hello world", {.sack = true});
+  Edit(t, 0, 6, "");
+  t.Peer({.seq = 0, .ack = 7, .data = "hello"});
+  EXPECT_EQ(t.Sent(), "peer: . 7:7 ack 11 win 65535 sack 0-5");
+}
+
 TEST(Editing, AResetOfThePeerFindsTheGuestWhereItIs) {
   KeptTrace t("hello cruel world");
   Edit(t, 5, 6, "");

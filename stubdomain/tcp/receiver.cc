@@ -139,6 +139,8 @@ bool Receiver::Replace(SeqRange range, std::span<const uint8_t> replacement) {
   edge_ += shift;
   limit_ += shift;
   acknowledged_ += shift;
+  if (duplicate_)
+    *duplicate_ = {duplicate_->begin + shift, duplicate_->end + shift};
   if (fin_) *fin_ += shift;
   return true;
 }
