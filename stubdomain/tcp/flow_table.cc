@@ -353,7 +353,7 @@ SendRefusal FlowTable::SendInGuestsName(TcpFlow& flow,
                                         std::span<const uint8_t> bytes,
                                         Time now, Output& output) {
   const SendRefusal refusal = flow.SendInGuestsName(bytes, now, output);
-  Update(flows_.at(Key{flow.port(), flow.id()}).get(), now);
+  Update(FindEntry({flow.port(), flow.id()}), now);
   return refusal;
 }
 
