@@ -288,6 +288,10 @@ TEST(Adding, IsRefusedByName) {
   following.Guest({.data = "request"});
   following.Adopt();
   EXPECT_EQ(Add(following, "x"), SendRefusal::kBusy);
+  FlowTrace opened;
+  opened.Handshake();
+  opened.Adopt();
+  EXPECT_EQ(Add(opened, "x"), SendRefusal::kBusy);
   FlowTrace closed;
   closed.Handshake();
   closed.Guest({.flags = "F."});

@@ -324,6 +324,11 @@ SendRefusal TcpFlow::SendInGuestsName(std::span<const uint8_t> bytes, Time now,
   if (guest.next != guest.acked_seq() && !adoption_->added()) {
     return SendRefusal::kBusy;
   }
+  // It may send again its part of the handshake, which then meant another one,
+  // until it has shown that it knows that to be over.
+  if (guest.acked <= 1 && connection_.peer.acked <= 1) {
+    return SendRefusal::kBusy;
+  }
   if (bytes.size() > kMaxResend) return SendRefusal::kNoRoom;
   const Seq end = guest.next + static_cast<uint32_t>(bytes.size());
   if (!connection_.resend) {

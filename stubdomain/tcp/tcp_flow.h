@@ -77,7 +77,8 @@ enum class AdoptRefusal : uint8_t {
 enum class SendRefusal : uint8_t {
   kNone,
   kNotStopped,  // the guest speaks for itself, or does not know the connection
-  kBusy,        // the peer has not acknowledged all that the guest sent
+  kBusy,        // the peer has not acknowledged all that the guest sent, or the
+                // guest may not know yet that the connection is open
   kClosed,      // the guest has closed its direction, or the peer has reset
   kNoRoom,      // more than can be kept until it is acknowledged
 };
