@@ -112,6 +112,33 @@ TEST_F(WaitTest, EndsAtTheLastByteThatIsWanted) {
   EXPECT_EQ(trace_.Take(), Lines({"ended 1 replied 106"}));
 }
 
+TEST_F(WaitTest, AGuestThatTakesNoMoreEndsTheWait) {
+  sd_wait wait = Wait();
+  wait.bytes = 1 << 20;
+  EXPECT_EQ(trace_.Wait(wait), SD_OK);
+  trace_.PeerSends(talk_, 20000);
+  trace_.Send(talk_, Side::kGuest, talk_.Ack(Side::kGuest, 45000));
+  trace_.PeerSends(talk_, 20000);
+  EXPECT_EQ(trace_.Take(), Lines({"waiting 1"}));
+  trace_.Send(talk_, Side::kGuest, talk_.Ack(Side::kGuest, 25000));
+  trace_.PeerSends(talk_, 24535);
+  EXPECT_EQ(trace_.Take(), Lines());
+  // Less than a segment.
+  trace_.Send(talk_, Side::kGuest, talk_.Ack(Side::kGuest, 1000));
+  EXPECT_EQ(trace_.Take(), Lines({"ended 1 replied 64535"}));
+}
+
+TEST_F(WaitTest, AGuestWithoutRoomWaitsForTheReplyAllTheSame) {
+  trace_.PeerSends(talk_, 20000);
+  trace_.PeerSends(talk_, 20000);
+  trace_.PeerSends(talk_, 25000);
+  trace_.Send(talk_, Side::kGuest, talk_.Ack(Side::kGuest, 500));
+  sd_wait wait = Wait();
+  wait.received = talk_.received(Side::kGuest);
+  EXPECT_EQ(trace_.Wait(wait), SD_OK);
+  EXPECT_EQ(trace_.Take(), Lines({"waiting 1"}));
+}
+
 TEST_F(WaitTest, ThePeersCloseEndsTheWait) {
   trace_.Wait(Wait());
   trace_.Send(talk_, Side::kPeer, talk_.Fin(Side::kPeer));

@@ -132,6 +132,11 @@ struct Connection {
   bool closed() const {
     return reset() || (guest.fin_acked() && peer.fin_acked());
   }
+  // The window of the guest has no room for a full segment.
+  bool guest_full() const {
+    return peer.edge - peer.acked_seq() < int32_t{guest.mss};
+  }
+
   // Where the window ends that the peer goes by.
   Seq peer_edge() const {
     return peer.SeqAt(std::max(promised, peer.PositionOf(peer.edge)));

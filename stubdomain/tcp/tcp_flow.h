@@ -235,6 +235,9 @@ class TcpFlow {
   // on until the guest takes some.
   bool full() const;
 
+  // The guest has no room for one segment more: its program does not read.
+  bool guest_full() const { return connection_.guest_full(); }
+
   // More would be kept if there were room in the budget. Feed() it once there
   // is: the peer may not ask for a long time.
   bool starved() const;

@@ -36,7 +36,7 @@ Seq Talk::Next(Side from) const {
 }
 
 Frame Talk::Build(Side from, Seq seq, uint8_t flags, uint32_t position,
-                  uint32_t length) const {
+                  uint32_t length, uint16_t window) const {
   const bool guest = from == Side::kGuest;
   const Link link{
       guest ? kPeerMac : kGuestMac, guest ? kGuestMac : kPeerMac, {}};
@@ -45,7 +45,7 @@ Frame Talk::Build(Side from, Seq seq, uint8_t flags, uint32_t position,
   TcpFields fields;
   fields.seq = seq;
   fields.flags = flags;
-  fields.window = kWindow;
+  fields.window = window;
   if ((flags & kSyn) != 0) fields.options.mss = kMss;
   if ((flags & kAck) != 0) {
     fields.ack = end(Other(from)).isn + 1 + end(from).received +
@@ -64,7 +64,9 @@ Frame Talk::SynAck(Side from) {
   return Build(from, end(from).isn, kSyn | kAck, 0, 0);
 }
 
-Frame Talk::Ack(Side from) { return Build(from, Next(from), kAck, 0, 0); }
+Frame Talk::Ack(Side from, uint16_t window) {
+  return Build(from, Next(from), kAck, 0, 0, window);
+}
 
 Frame Talk::Data(Side from, uint32_t length) {
   Frame frame = Build(from, Next(from), kAck | kPsh, end(from).sent, length);

@@ -40,7 +40,7 @@ class Talk {
   // Frames of `from`; what they carry counts as sent.
   Frame Syn(Side from);
   Frame SynAck(Side from);
-  Frame Ack(Side from);
+  Frame Ack(Side from, uint16_t window = kWindow);
   Frame Data(Side from, uint32_t length);
   Frame Fin(Side from);
   Frame Rst(Side from);
@@ -76,7 +76,7 @@ class Talk {
   }
   End& end(Side side) { return side == Side::kGuest ? guest_ : peer_; }
   Frame Build(Side from, Seq seq, uint8_t flags, uint32_t position,
-              uint32_t length) const;
+              uint32_t length, uint16_t window = kWindow) const;
   Seq Next(Side from) const;
 
   unsigned port_;

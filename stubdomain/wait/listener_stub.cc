@@ -119,11 +119,16 @@ std::optional<Ending> ListenerStub::Judge(const TcpFlow* flow,
     if (at_handshake_) return Ending{SD_REPLIED, SD_REASON_REPLY, 0};
   }
   if (flow != nullptr) {
+    const uint64_t bytes = ReplyBytes(*flow);
     progress = {
-        .bytes = ReplyBytes(*flow),
+        .bytes = bytes,
         .closed = flow->peer_closed(),
         .reset = flow->peer_reset() || !flow->answered(),
-        .buffer_full = guest_stopped && flow->full(),
+        // While the guest runs its own buffer is what fills up, since a program
+        // that waits does not read. One that is full before the reply has to
+        // wait all the same.
+        .buffer_full =
+            guest_stopped ? flow->full() : bytes > 0 && flow->guest_full(),
     };
   }
   switch (handler_.Decide(progress)) {

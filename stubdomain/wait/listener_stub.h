@@ -63,7 +63,8 @@ class ListenerStub {
   void StopProposing() { proposal_ = kNever; }
 
   // Whether it ends by `flow`, which it is on. `flow` may be null for kReply:
-  // it is gone. What can be kept for the guest only counts while it is stopped.
+  // it is gone. A buffer that is full ends it: the stub's while the guest is
+  // stopped, the guest's own while it runs.
   std::optional<Ending> Judge(const TcpFlow* flow, bool guest_stopped) const;
   sd_stub_info Info(const TcpFlow* flow, Time now) const;
 
