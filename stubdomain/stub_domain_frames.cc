@@ -153,8 +153,7 @@ void StubDomain::HoldUnanswerable(unsigned port, const Packet& packet,
                                   Time now) {
   if (!own_addresses_.IsFor(port, packet.link) || !ChecksumOk(packet)) return;
   // A guest that is about to run gets it soon.
-  if (config_.unmatched == SD_UNMATCHED_RESTORE ||
-      cycle_.restore_requested()) {
+  if (config_.unmatched == SD_UNMATCHED_RESTORE || cycle_.restore_requested()) {
     held_.Hold(port, packet);
   }
   OnUnmatched(packet, now);

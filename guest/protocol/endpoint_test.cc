@@ -43,7 +43,8 @@ TEST(ParseEndpoint, MalformedIsNone) {
 }
 
 TEST(FlowFromJson, IsTheInverseOfFlowToJson) {
-  const Flow full = {.guest = Endpoint{"fd00::1", 4000}, .peer = {"fd00::2", 80}};
+  const Flow full = {.guest = Endpoint{"fd00::1", 4000},
+                     .peer = {"fd00::2", 80}};
   EXPECT_EQ(FlowFromJson(FlowToJson(full), "flow"), full);
   const Flow half = {.udp = true, .peer = {"10.0.2.2", 80}};
   EXPECT_EQ(FlowFromJson(FlowToJson(half), "flow"), half);
