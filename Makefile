@@ -51,7 +51,8 @@ fuzz: configured
 	@tests/fuzz/build $(TARGET) $(SECONDS)
 
 bench: SUITE ?= engine
-bench: configured
+bench: build
+	@qemu/packages demo bench
 	@bench/run $(SUITE)
 
 install: build

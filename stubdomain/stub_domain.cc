@@ -302,7 +302,7 @@ void StubDomain::UpdateRecording() {
 
 bool StubDomain::pending() const {
   return !notices_.empty() || cycle_.restore_due() || SuspendDue() <= now_ ||
-         outbound_.deliverable(cycle_.stopped()) ||
+         outbound_.deliverable(cycle_.stopped()) || outbound_.reopenable() ||
          flows_->table.needs_flush() || (gate_opens_ != kNever && !agent_);
 }
 
@@ -327,6 +327,9 @@ void StubDomain::Dispatch(Time now) {
 // Each effect leaves the state consistent before its callback is called, since
 // the callback may bring the next event.
 bool StubDomain::DeliverOne() {
+  while (const auto lane = outbound_.Reopen()) {
+    flows_->table.GoOn(lane->port, lane->to, now_, outbound_);
+  }
   if (!notices_.empty()) {
     const Notice notice = std::move(notices_.front());
     notices_.pop_front();

@@ -202,5 +202,43 @@ TEST_F(OutputTest, AGuestThatWasSentGsoFramesGetsThem) {
   EXPECT_EQ(frames, 1u);
 }
 
+// Each of many connections has many frames kept, together more than would be
+// queued.
+TEST(ManyTalks, NothingOfAReplayIsDroppedOrSentTwice) {
+  constexpr int kTalks = 400;
+  constexpr uint32_t kFrames = 44;
+  static_assert(kTalks * kFrames > kMaxFrames);
+  Trace trace;
+  std::vector<Talk> talks;
+  for (int i = 0; i < kTalks; ++i) {
+    talks.emplace_back(static_cast<uint16_t>(40000 + i));
+  }
+  for (Talk& talk : talks) trace.Connect(&talk);
+  trace.Suspend();
+  trace.SuspendNow();
+  for (Talk& talk : talks) {
+    for (uint32_t i = 0; i < kFrames; ++i) {
+      trace.PeerSends(talk, Talk::kMss);
+    }
+  }
+  int frames = 0;
+  trace.on_send = [&](unsigned, Side to, const sd_frame& frame) {
+    if (to != Side::kGuest) return true;
+    ++frames;
+    Packet packet;
+    Parse({frame.data, frame.length}, frame.offload, &packet);
+    Talk& talk = talks[packet.tcp()->destination_port - 40000];
+    talk.Receive(to, *packet.tcp());
+    trace.GuestAcks(talk);
+    return true;
+  };
+  trace.Running();
+  EXPECT_EQ(frames, kTalks * static_cast<int>(kFrames));
+  for (const Talk& talk : talks) {
+    EXPECT_EQ(talk.received(Side::kGuest), kFrames * Talk::kMss);
+  }
+  EXPECT_EQ(trace.info().kept, 0u);
+}
+
 }  // namespace
 }  // namespace stubdomain

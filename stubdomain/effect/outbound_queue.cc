@@ -5,6 +5,7 @@
 
 #include "effect/outbound_queue.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace stubdomain {
@@ -17,11 +18,17 @@ void OutboundQueue::Emit(unsigned port, Side to, Frame frame) {
   }
   queue.bytes += frame.bytes.size();
   queue.frames.push_back(std::move(frame));
+  queue.full |= queue.busy();
 }
 
 FrameOptions OutboundQueue::OptionsFor(unsigned port, Side to) const {
   const auto queue = queues_.find({port, to});
   return {.gso = queue != queues_.end() && queue->second.gso};
+}
+
+bool OutboundQueue::HasRoom(unsigned port, Side to) const {
+  const auto queue = queues_.find({port, to});
+  return queue == queues_.end() || !queue->second.full;
 }
 
 void OutboundQueue::Observe(Lane lane, const Offload& offload) {
@@ -72,8 +79,21 @@ void OutboundQueue::Unblock(Lane lane) {
 
 bool OutboundQueue::busy(Lane lane) const {
   const auto at = queues_.find(lane);
-  return at != queues_.end() && (at->second.frames.size() >= kBusyFrames ||
-                                 at->second.bytes >= kBusyBytes);
+  return at != queues_.end() && at->second.busy();
+}
+
+bool OutboundQueue::reopenable() const {
+  return std::ranges::any_of(
+      queues_, [](const auto& entry) { return entry.second.reopenable(); });
+}
+
+std::optional<OutboundQueue::Lane> OutboundQueue::Reopen() {
+  for (auto& [lane, queue] : queues_) {
+    if (!queue.reopenable()) continue;
+    queue.full = false;
+    return lane;
+  }
+  return std::nullopt;
 }
 
 bool OutboundQueue::waiting(Lane lane) const {
@@ -87,6 +107,7 @@ void OutboundQueue::ClearGuest() {
     queue.frames.clear();
     queue.bytes = 0;
     queue.gso = false;
+    queue.full = false;
   }
 }
 

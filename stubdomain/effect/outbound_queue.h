@@ -17,9 +17,10 @@
 
 namespace stubdomain {
 
-// Bounds of the frames that wait for one side of one NIC. Above "busy" the
-// other frames of that side should not come in; what is emitted beyond "max" is
-// dropped, as a network drops, and TCP sends it again.
+// Bounds of the frames that wait for one side of one NIC. From "busy" on the
+// other frames of that side should not come in, and whoever has many frames has
+// to stop until there is half of that. What is emitted beyond "max" is dropped,
+// as a network drops, and TCP sends it again.
 inline constexpr size_t kBusyFrames = 1024;
 inline constexpr size_t kBusyBytes = size_t{4} << 20;
 inline constexpr size_t kMaxFrames = 16 * kBusyFrames;
@@ -45,6 +46,8 @@ class OutboundQueue : public Output {
   // -- Output --
   void Emit(unsigned port, Side to, Frame frame) override;
   FrameOptions OptionsFor(unsigned port, Side to) const override;
+  // Not from when the lane becomes busy until it is reopened.
+  bool HasRoom(unsigned port, Side to) const override;
 
   // A frame that someone else sent to `lane`. Only who was sent a TCP frame
   // with GSO is known to take one.
@@ -57,6 +60,10 @@ class OutboundQueue : public Output {
   void Refused(Item item);
   void Unblock(Lane lane);
   bool busy(Lane lane) const;
+  // Whether Reopen() has something.
+  bool reopenable() const;
+  // A lane that has room again, for whoever was stopped there.
+  std::optional<Lane> Reopen();
   // Whether frames wait there.
   bool waiting(Lane lane) const;
   // Forgets the frames to the guest, and what it takes.
@@ -68,6 +75,15 @@ class OutboundQueue : public Output {
     size_t bytes = 0;
     bool blocked = false;
     bool gso = false;
+    bool full = false;  // it was busy, and is not reopened
+
+    bool busy() const {
+      return frames.size() >= kBusyFrames || bytes >= kBusyBytes;
+    }
+    bool reopenable() const {
+      return full && frames.size() <= kBusyFrames / 2 &&
+             bytes <= kBusyBytes / 2;
+    }
   };
 
   static bool CanDeliver(const Lane& lane, const Queue& queue,

@@ -81,6 +81,38 @@ TEST(OutboundQueueTest, IsBusyFromManyBytesOn) {
   EXPECT_TRUE(queue.busy(kPeer0));
 }
 
+TEST(OutboundQueueTest, WhatWasBusyHasRoomOnceItIsHalfDrained) {
+  OutboundQueue queue;
+  for (size_t i = 1; i < kBusyFrames; ++i) Emit(queue, kPeer0, 1);
+  EXPECT_TRUE(queue.HasRoom(0, Side::kPeer));
+  Emit(queue, kPeer0, 1);
+  EXPECT_FALSE(queue.HasRoom(0, Side::kPeer));
+  EXPECT_TRUE(queue.HasRoom(1, Side::kPeer));
+  EXPECT_TRUE(queue.HasRoom(0, Side::kGuest));
+  for (size_t i = 1; i < kBusyFrames / 2; ++i) Next(queue);
+  EXPECT_FALSE(queue.reopenable());
+  EXPECT_FALSE(queue.Reopen());
+  Next(queue);
+  EXPECT_TRUE(queue.reopenable());
+  EXPECT_FALSE(queue.HasRoom(0, Side::kPeer));
+  const auto lane = queue.Reopen();
+  ASSERT_TRUE(lane);
+  EXPECT_EQ(lane->port, 0u);
+  EXPECT_EQ(lane->to, Side::kPeer);
+  EXPECT_TRUE(queue.HasRoom(0, Side::kPeer));
+  EXPECT_FALSE(queue.reopenable());
+}
+
+TEST(OutboundQueueTest, ManyBytesHaveToDrainToo) {
+  OutboundQueue queue;
+  for (int i = 0; i < 4; ++i) Emit(queue, kPeer0, 1, kBusyBytes / 4);
+  EXPECT_FALSE(queue.HasRoom(0, Side::kPeer));
+  Next(queue);
+  EXPECT_FALSE(queue.reopenable());
+  Next(queue);
+  EXPECT_TRUE(queue.reopenable());
+}
+
 TEST(OutboundQueueTest, DropsWhatIsBeyondTheBoundOfFrames) {
   OutboundQueue queue;
   for (size_t i = 0; i < kMaxFrames; ++i) Emit(queue, kPeer0, 1);
@@ -120,9 +152,10 @@ TEST(OutboundQueueTest, AGuestThatWasResetStartsAnew) {
   Offload offload{};
   offload.gso = SD_GSO_TCPV6;
   queue.Observe(kGuest0, offload);
-  Emit(queue, kGuest0, 1);
+  Emit(queue, kGuest0, 1, kBusyBytes);
   Emit(queue, kPeer0, 2);
   queue.ClearGuest();
+  EXPECT_TRUE(queue.HasRoom(0, Side::kGuest));
   EXPECT_FALSE(queue.OptionsFor(0, Side::kGuest).gso);
   EXPECT_EQ(Next(queue), 2);
   EXPECT_EQ(Next(queue), -1);

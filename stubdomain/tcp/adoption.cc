@@ -42,6 +42,7 @@ Adoption::Adoption(Connection* connection, Guest guest,
 
 void Adoption::Pause(Time now) {
   guest_ = Guest::kStopped;
+  held_up_ = false;
   sender_.Restart();
   resender_ = Sender(Sender::Way::kToPeer, connection_->guest.acked_seq(),
                      connection_->guest.next);
@@ -244,14 +245,19 @@ void Adoption::OnTimer(Time now, Output& output) {
     SendKeepalive(output);
     TouchPeer(now);
   }
-  if (resends() && now >= resender_.Deadline() &&
-      resender_.OnTimer(SegmentSize(), now) == Sender::Expired::kProbe) {
-    SendKeepalive(output);
-    TouchPeer(now);
+  if (resends() && now >= resender_.Deadline()) {
+    if (!output.HasRoom(connection_->port, Side::kPeer)) {
+      resender_.Postpone(now);
+    } else if (resender_.OnTimer(SegmentSize(), now) ==
+               Sender::Expired::kProbe) {
+      SendKeepalive(output);
+      TouchPeer(now);
+    }
   }
   if (guest_ == Guest::kReady && now >= sender_.Deadline()) {
-    const auto supply = SupplyFor(output);
-    if (sender_.OnTimer(supply.segment, now) == Sender::Expired::kProbe) {
+    if (!output.HasRoom(connection_->port, Side::kGuest)) {
+      sender_.Postpone(now);
+    } else if (sender_.OnTimer(SegmentSize(), now) == Sender::Expired::kProbe) {
       SendToGuest(connection_->peer.acked_seq() - 1, kAck, {}, output);
     }
   }
@@ -353,7 +359,13 @@ void Adoption::TouchPeer(Time now) {
   keepalive_ = wanted ? now + config_->keepalive : kNever;
 }
 
+std::optional<Side> Adoption::held_up() const {
+  if (!held_up_) return std::nullopt;
+  return guest_runs() ? Side::kGuest : Side::kPeer;
+}
+
 void Adoption::Settle(Time now, Output& output) {
+  held_up_ = false;
   if (!reset_ && receiver_.due() == Receiver::Due::kNow) SendAck(output);
   if (resends()) Resend(now, output);
   if (guest_ == Guest::kReady) Replay(now, output);

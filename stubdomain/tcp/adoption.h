@@ -84,8 +84,11 @@ class Adoption {
   }
   Time Deadline() const;
   void OnTimer(Time now, Output& output);
-  // There is more room.
+  // There is more room in the budget.
   void Feed();
+  // To whom more would be sent if the output had room. GoOn() once it has.
+  std::optional<Side> held_up() const;
+  void GoOn(Time now, Output& output) { Settle(now, output); }
 
   // See TcpFlow.
   bool level() const;
@@ -160,6 +163,7 @@ class Adoption {
   Guest guest_;
   bool reset_ = false;      // the peer has reset; the guest does not know
   bool guest_due_ = false;  // the guest is owed an acknowledgement
+  bool held_up_ = false;
   bool congested_ = false;  // the peer is to hear of it (RFC 3168, 6.1.3)
   // Where the peer's urgent data end, if the guest does not have them all.
   std::optional<Seq> urgent_;

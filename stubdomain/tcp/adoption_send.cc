@@ -123,6 +123,10 @@ Sender::Supply Adoption::SupplyForPeer() const {
 void Adoption::Resend(Time now, Output& output) {
   const auto supply = SupplyForPeer();
   while (const auto piece = resender_.Next(supply)) {
+    if (!output.HasRoom(connection_->port, Side::kPeer)) {
+      held_up_ = true;
+      return;
+    }
     if (connection_->guest.acked == 0) {
       SendSynToPeer(output);
       resender_.Sent(*piece, now);
@@ -217,6 +221,10 @@ Sender::Supply Adoption::SupplyFor(const Output& output) const {
 void Adoption::Replay(Time now, Output& output) {
   const auto supply = SupplyFor(output);
   while (const auto piece = sender_.Next(supply)) {
+    if (!output.HasRoom(connection_->port, Side::kGuest)) {
+      held_up_ = true;
+      return;
+    }
     SendPiece(*piece, supply, output);
     sender_.Sent(*piece, now);
   }

@@ -200,6 +200,7 @@ class Play : public Output {
     }
   }
   FrameOptions OptionsFor(unsigned, Side) const override { return {}; }
+  bool HasRoom(unsigned, Side) const override { return true; }
 
  private:
   static bool Over(const ModelTcp& tcp) {

@@ -32,6 +32,8 @@ struct FlowTable::Entry {
   bool weak = true;      // in which list it is
   bool unknown = false;  // to the guest: it counts as such
   bool alias = false;    // it is in aliases_
+  Side turn_to{};        // with `turn`
+  uint64_t turn = 0;     // its place in held_up_; 0: it has none
   Entries::iterator place;
   Time used{};            // when it was put there
   Time timer = kNever;    // its entry in timers_; kNever: it has none
@@ -67,10 +69,13 @@ FlowTable::Result FlowTable::OnFrame(unsigned port, Side from,
                                      const Packet& packet, Time now,
                                      Output& output) {
   const TcpSegment& segment = *packet.tcp();
-  const Endpoint source{packet.ip->source, segment.source_port};
-  const Endpoint destination{packet.ip->destination, segment.destination_port};
-  const Key key{port, from == Side::kGuest ? FlowId{source, destination}
-                                           : FlowId{destination, source}};
+  Key key{port, {}};
+  Endpoint& source = from == Side::kGuest ? key.id.guest : key.id.peer;
+  Endpoint& destination = from == Side::kGuest ? key.id.peer : key.id.guest;
+  source.address = packet.ip->source;
+  source.port = segment.source_port;
+  destination.address = packet.ip->destination;
+  destination.port = segment.destination_port;
   Entry* entry = nullptr;
   if (!aliases_.empty()) {
     entry = FindByAlias(key, segment);
@@ -181,6 +186,7 @@ void FlowTable::Remove(Entry* entry) {
   }
   unflushed_.erase(entry->number);
   starved_.erase(entry->number);
+  DropTurn(entry);
   if (entry->unknown) --unknown_;
   if (entry->alias) DropAlias(entry);
   flows_.Remove(HashOf({entry->flow->port(), entry->flow->id()}), entry);
@@ -189,7 +195,7 @@ void FlowTable::Remove(Entry* entry) {
 
 void FlowTable::UpdateAlias(Entry* entry) {
   const TcpFlow& flow = *entry->flow;
-  const bool alias = !(flow.guest_id() == flow.id());
+  const bool alias = flow.renamed();
   if (alias == entry->alias) return;
   entry->alias = alias;
   if (alias) {
@@ -202,6 +208,22 @@ void FlowTable::UpdateAlias(Entry* entry) {
 void FlowTable::DropAlias(const Entry* entry) {
   std::erase_if(aliases_,
                 [entry](const auto& alias) { return alias.second == entry; });
+}
+
+void FlowTable::UpdateTurn(Entry* entry) {
+  const auto to = entry->flow->held_up();
+  if (to && entry->turn != 0 && *to == entry->turn_to) return;
+  DropTurn(entry);
+  if (!to) return;
+  entry->turn = ++last_turn_;
+  entry->turn_to = *to;
+  held_up_.emplace(Turn{entry->flow->port(), *to, entry->turn}, entry);
+}
+
+void FlowTable::DropTurn(Entry* entry) {
+  if (entry->turn == 0) return;
+  held_up_.erase({entry->flow->port(), entry->turn_to, entry->turn});
+  entry->turn = 0;
 }
 
 void FlowTable::Update(Entry* entry, Time now) {
@@ -242,6 +264,7 @@ void FlowTable::Update(Entry* entry, Time now) {
   };
   mark(flow.needs_flush(), &unflushed_);
   mark(flow.starved(), &starved_);
+  UpdateTurn(entry);
 }
 
 template <typename Event>
@@ -294,6 +317,21 @@ void FlowTable::Flush(Time now, Output& output) {
     ForMarked(&starved_, now, [](TcpFlow& flow) { flow.Feed(); });
   }
   ForMarked(&unflushed_, now, [&](TcpFlow& flow) { flow.Flush(now, output); });
+}
+
+void FlowTable::GoOn(unsigned port, Side to, Time now, Output& output) {
+  while (output.HasRoom(port, to)) {
+    const auto first = held_up_.lower_bound({port, to, 0});
+    if (first == held_up_.end() || std::get<unsigned>(first->first) != port ||
+        std::get<Side>(first->first) != to) {
+      return;
+    }
+    Entry* entry = first->second;
+    // Should it be held up again, it stands behind all others.
+    DropTurn(entry);
+    entry->flow->GoOn(now, output);
+    Update(entry, now);
+  }
 }
 
 Time FlowTable::Deadline() const {
@@ -373,6 +411,7 @@ void FlowTable::Clear() {
   aliases_.clear();
   unflushed_.clear();
   starved_.clear();
+  held_up_.clear();
   timers_.clear();
   weak_.clear();
   strong_.clear();
@@ -422,7 +461,7 @@ bool FlowTable::Load(Reader& reader, Time now) {
     if (!flow) return reader.Fail();
     const bool known =
         !seen.emplace(Key{flow->port(), flow->id()}, true).second;
-    const bool alias = !(flow->guest_id() == flow->id());
+    const bool alias = flow->renamed();
     if (known ||
         (alias &&
          !seen.emplace(Key{flow->port(), flow->guest_id()}, true).second)) {

@@ -75,6 +75,9 @@ class FlowTable {
   void Replay(Time now, Output& output);
   void Flush(Time now, Output& output);
   bool needs_flush() const { return !unflushed_.empty() || MayFeed(); }
+  // Flows that were held up for lack of room go on, those first that have
+  // waited longest, as long as there is room.
+  void GoOn(unsigned port, Side to, Time now, Output& output);
   Time Deadline() const;
   void OnTimer(Time now, Output& output);
   // See TcpFlow. `flow` is of this table.
@@ -129,6 +132,8 @@ class FlowTable {
   using Entries = std::list<Entry>;
   using Due = std::tuple<Time, uint64_t, Entry*>;
   using Marked = std::map<uint64_t, Entry*>;  // by number
+  // Whom a flow waits to send to, and since when: a number that grows.
+  using Turn = std::tuple<unsigned, Side, uint64_t>;
 
   static bool Weak(const TcpFlow& flow);
   // Whether a connection between these ends could not be told from another.
@@ -144,6 +149,8 @@ class FlowTable {
   bool MayFeed() const { return !starved_.empty() && fed_ != budget_->news(); }
   void UpdateAlias(Entry* entry);
   void DropAlias(const Entry* entry);
+  void UpdateTurn(Entry* entry);
+  void DropTurn(Entry* entry);
   // To be called after each event of the entry's flow.
   void Update(Entry* entry, Time now);
   template <typename Event>
@@ -167,7 +174,9 @@ class FlowTable {
   Marked unflushed_;
   Marked starved_;
   uint64_t fed_ = 0;  // the budget's news when the starved were last offered it
+  std::map<Turn, Entry*> held_up_;
   uint64_t last_number_ = 0;
+  uint64_t last_turn_ = 0;
   bool stopped_ = false;
 };
 

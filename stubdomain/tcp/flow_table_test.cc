@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <climits>
 #include <map>
 #include <string>
 #include <utility>
@@ -66,6 +67,10 @@ class Table : public Output {
   void Emit(unsigned, Side to, Frame frame) override {
     ++(to == Side::kGuest ? to_guest : to_peer);
     last = std::move(frame);
+    if (to == Side::kGuest) {
+      --room;
+      served += static_cast<char>('0' + Last().destination_port - kFirstPort);
+    }
   }
   // Of the last frame that was sent.
   TcpSegment Last() const {
@@ -74,12 +79,15 @@ class Table : public Output {
     return *packet.tcp();
   }
   FrameOptions OptionsFor(unsigned, Side) const override { return {}; }
+  bool HasRoom(unsigned, Side) const override { return room > 0; }
 
   BufferBudget budget{1 << 24};
   FlowTable table;
   Time now{seconds(1000)};
   int to_guest = 0;
   int to_peer = 0;
+  int room = INT_MAX;  // for frames to the guest
+  std::string served;  // the flows that they were of
   Frame last;
 };
 
@@ -412,6 +420,58 @@ TEST(FlowTable, TheSameConnectionTwiceIsRefused) {
   Reader reader(writer.data());
   EXPECT_FALSE(t.table.Load(reader, t.now));
   EXPECT_EQ(t.table.size(), 1u);
+}
+
+// With 1608 bytes kept for each of three flows, which are three segments.
+class HeldUpTable : public Table {
+ public:
+  HeldUpTable() {
+    for (const int i : {1, 2, 3}) Open(i);
+    table.Adopt(now);
+    for (const int i : {1, 2, 3}) {
+      Say(Side::kPeer, i, kAck, std::string(3 * 536, 'x'), 1, 1);
+    }
+    table.Flush(now, *this);
+    room = 0;
+    table.Release(now, *this);
+    table.Replay(now, *this);
+    served.clear();
+  }
+
+  std::string GoOn(int frames) {
+    room = frames;
+    table.GoOn(0, Side::kGuest, now, *this);
+    return std::exchange(served, "");
+  }
+};
+
+TEST(FlowTable, FlowsThatWereHeldUpTakeTurns) {
+  HeldUpTable t;
+  EXPECT_EQ(t.GoOn(0), "");
+  EXPECT_EQ(t.GoOn(1), "1");
+  EXPECT_EQ(t.GoOn(1), "2");
+  EXPECT_EQ(t.GoOn(1), "3");
+  EXPECT_EQ(t.GoOn(2), "11");
+  EXPECT_EQ(t.GoOn(100), "2233");
+  EXPECT_EQ(t.GoOn(100), "");
+}
+
+TEST(FlowTable, FlowsAreHeldUpByTheirOwnNicAlone) {
+  HeldUpTable t;
+  t.room = 100;
+  t.table.GoOn(1, Side::kGuest, t.now, t);
+  t.table.GoOn(0, Side::kPeer, t.now, t);
+  EXPECT_EQ(t.served, "");
+}
+
+TEST(FlowTable, FlowsThatAreGoneAreNotWaitedFor) {
+  HeldUpTable t;
+  t.Say(Side::kGuest, 1, kRst | kAck, "", 1, 1);
+  EXPECT_EQ(t.GoOn(1), "2");
+  t.table.Adopt(t.now);
+  EXPECT_EQ(t.GoOn(100), "");
+  t.table.Clear();
+  EXPECT_EQ(t.GoOn(100), "");
 }
 
 }  // namespace

@@ -101,12 +101,15 @@ class FlowTrace : public Output {
   FrameOptions OptionsFor(unsigned, Side) const override {
     return {.gso = setup_.gso};
   }
+  bool HasRoom(unsigned, Side) const override { return room; }
 
   static constexpr unsigned kPort = 3;
 
   BufferBudget budget;
   ResendPool resend;
   Time now{std::chrono::seconds(1000)};
+  // For many frames.
+  bool room = true;
 
  private:
   std::string Describe(Side to, const Frame& frame) const;

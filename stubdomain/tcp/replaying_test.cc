@@ -353,5 +353,41 @@ TEST(Replaying, AClosedWindowOfThePeerIsProbedByTheGuest) {
   EXPECT_EQ(t.Sent(), "guest: . 5:5 ack 10007 win 5000");
 }
 
+TEST(HeldUp, WithoutRoomNothingIsSentToTheGuest) {
+  Kept t(std::string(3000, 'x'), {.guest_window = kWide});
+  t.room = false;
+  t.ReleaseAndReplay();
+  EXPECT_EQ(t.flow->held_up(), Side::kGuest);
+  t.Pass(seconds(20));
+  EXPECT_EQ(t.Sent(), "");
+  t.room = true;
+  t.flow->GoOn(t.now, t);
+  EXPECT_EQ(t.flow->held_up(), std::nullopt);
+  t.Sent();
+  EXPECT_EQ(t.frames().size(), 3u);
+}
+
+TEST(HeldUp, WhatMayNotHaveLeftYetIsNotSentAgain) {
+  Kept t("hello", {.guest_window = kWide});
+  t.ReleaseAndReplay();
+  EXPECT_EQ(t.Sent(), "guest: P. 0:5 ack 7 win 10000 'hello'");
+  t.room = false;
+  t.Pass(seconds(20));
+  EXPECT_EQ(t.Sent(), "");
+  EXPECT_EQ(t.flow->held_up(), std::nullopt);
+  t.room = true;
+  t.Pass(milliseconds(200));
+  EXPECT_EQ(t.Sent(), "guest: P. 0:5 ack 7 win 10000 'hello'");
+}
+
+TEST(HeldUp, AGuestThatIsStoppedIsNotWaitedFor) {
+  Kept t("hello", {.guest_window = kWide});
+  t.room = false;
+  t.ReleaseAndReplay();
+  EXPECT_EQ(t.flow->held_up(), Side::kGuest);
+  t.Adopt();
+  EXPECT_EQ(t.flow->held_up(), std::nullopt);
+}
+
 }  // namespace
 }  // namespace stubdomain

@@ -290,5 +290,28 @@ TEST(Resending, ItIsSavedAndLoaded) {
   EXPECT_EQ(t.Sent(), "peer: . 1000:2000 ack 0 win 65535");
 }
 
+TEST(Resending, WithoutRoomNothingIsSentToThePeer) {
+  Recorded t;
+  t.Adopt();
+  t.Sent();
+  t.room = false;
+  t.Pass(seconds(20));
+  EXPECT_EQ(t.Sent(), "");
+  t.room = true;
+  t.Pass(seconds(1));
+  EXPECT_EQ(t.Sent(), "peer: . 0:1000 ack 0 win 65535");
+  // The acknowledgement lets more go, but not now.
+  t.room = false;
+  t.Peer({.ack = 1000});
+  EXPECT_EQ(t.flow->held_up(), Side::kPeer);
+  EXPECT_EQ(t.Sent(), "");
+  t.room = true;
+  t.flow->GoOn(t.now, t);
+  EXPECT_EQ(t.flow->held_up(), std::nullopt);
+  EXPECT_EQ(t.Sent(),
+            "peer: . 1000:2000 ack 0 win 65535\n"
+            "peer: P. 2000:3000 ack 0 win 65535");
+}
+
 }  // namespace
 }  // namespace stubdomain

@@ -26,7 +26,7 @@ class Sender {
   static constexpr int kDuplicates = 3;
 
   // To whom, which decides how careful it has to be.
-  enum class Way {
+  enum class Way : uint8_t {
     kToGuest,
     kToPeer,  // through a network that may be congested
   };
@@ -76,11 +76,14 @@ class Sender {
     uint32_t burst;
     bool fin;
   };
-  // The next piece, nothing if it is time to wait. Sent() must follow.
+  // The next piece, nothing if it is time to wait. Sent() must follow, or
+  // nothing is sent now.
   std::optional<SeqRange> Next(const Supply& supply);
   void Sent(SeqRange piece, Time now);
-  // Nothing more is sent now: sets the timer.
+  // Nothing more is to be sent now: sets the timer.
   void Wait(const Supply& supply, Time now);
+  // What was sent may not have left yet: the time begins anew.
+  void Postpone(Time now) { deadline_ = now + timeout_.value(); }
 
   enum class Expired {
     kNothing,
@@ -97,17 +100,17 @@ class Sender {
   };
 
   Way way_;
+  bool resend_ = false;   // the first unacknowledged piece comes next
+  bool probing_ = false;  // of a window that is closed
   Seq acked_;
   Seq next_;
   Seq highest_;
   uint32_t allowance_ = kMaxInFlight;  // of what may be in flight
   int duplicates_ = 0;
   std::optional<Seq> recover_;  // a loss before it is being repaired
-  bool resend_ = false;         // the first unacknowledged piece comes next
   std::optional<Timed> timed_;  // the round trip being measured
   RetransmissionTimeout timeout_;
   Time deadline_ = kNever;
-  bool probing_ = false;
 };
 
 }  // namespace stubdomain

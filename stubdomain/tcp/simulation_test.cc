@@ -151,6 +151,7 @@ class Simulation : public Output {
   FrameOptions OptionsFor(unsigned, Side) const override {
     return {.gso = gso_};
   }
+  bool HasRoom(unsigned, Side) const override { return true; }
 
  private:
   uint32_t Below(uint32_t limit) {

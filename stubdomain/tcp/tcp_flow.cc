@@ -412,6 +412,17 @@ void TcpFlow::Feed() {
   if (adoption_) adoption_->Feed();
 }
 
+std::optional<Side> TcpFlow::held_up() const {
+  return adoption_ ? adoption_->held_up() : std::nullopt;
+}
+
+void TcpFlow::GoOn(Time now, Output& output) {
+  Translated(output, [&](Output& sent) {
+    adoption_->GoOn(now, sent);
+    LeaveIfLevel(now, sent);
+  });
+}
+
 void TcpFlow::Save(Writer& writer) const {
   connection_.Save(writer);
   translation_.Save(writer);

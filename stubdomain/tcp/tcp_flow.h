@@ -131,6 +131,11 @@ class TcpFlow {
   const FlowId& id() const { return connection_.id; }
   // As the guest sees it: its port may be another one.
   FlowId guest_id() const;
+  // The two differ.
+  bool renamed() const {
+    return translation_.guest_port != 0 &&
+           translation_.guest_port != connection_.id.guest.port;
+  }
   Phase phase() const;
 
   // -- events --
@@ -242,6 +247,11 @@ class TcpFlow {
   // is: the peer may not ask for a long time.
   bool starved() const;
   void Feed();
+
+  // To whom more would be sent if the output had room for it. GoOn() once it
+  // has.
+  std::optional<Side> held_up() const;
+  void GoOn(Time now, Output& output);
 
   // A wait is open for it: it is neither evicted nor expired.
   bool awaited() const { return awaited_; }

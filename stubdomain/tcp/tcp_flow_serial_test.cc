@@ -192,6 +192,7 @@ TEST(FlowSerial, AWrongByteIsRefusedOrHarmless) {
       struct : Output {
         void Emit(unsigned, Side, Frame) override {}
         FrameOptions OptionsFor(unsigned, Side) const override { return {}; }
+        bool HasRoom(unsigned, Side) const override { return true; }
       } nowhere;
       const auto say = [&](Side from, const Said& said) {
         const Frame frame = t->Build(from, said);

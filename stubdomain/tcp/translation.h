@@ -63,6 +63,9 @@ class TranslatedOutput : public Output {
   FrameOptions OptionsFor(unsigned port, Side to) const override {
     return output_.OptionsFor(port, to);
   }
+  bool HasRoom(unsigned port, Side to) const override {
+    return output_.HasRoom(port, to);
+  }
 
  private:
   const Translation& translation_;

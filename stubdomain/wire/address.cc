@@ -5,23 +5,7 @@
 
 #include "wire/address.h"
 
-#include <algorithm>
-
 namespace stubdomain {
-
-Address Address::Ipv4(std::span<const uint8_t> bytes) {
-  Address address;
-  address.family_ = Family::kIpv4;
-  std::copy_n(bytes.begin(), 4, address.bytes_.begin());
-  return address;
-}
-
-Address Address::Ipv6(std::span<const uint8_t> bytes) {
-  Address address;
-  address.family_ = Family::kIpv6;
-  std::copy_n(bytes.begin(), 16, address.bytes_.begin());
-  return address;
-}
 
 std::span<const uint8_t> Address::bytes() const {
   switch (family_) {

@@ -9,6 +9,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 namespace stubdomain {
@@ -28,8 +29,16 @@ class Address {
  public:
   constexpr Address() = default;
   // `bytes` has at least 4 or 16 bytes.
-  static Address Ipv4(std::span<const uint8_t> bytes);
-  static Address Ipv6(std::span<const uint8_t> bytes);
+  static Address Ipv4(std::span<const uint8_t> bytes) {
+    std::array<uint32_t, 4> words{};
+    std::memcpy(words.data(), bytes.data(), 4);
+    return {Family::kIpv4, std::bit_cast<Bytes>(words)};
+  }
+  static Address Ipv6(std::span<const uint8_t> bytes) {
+    Bytes copy;
+    std::memcpy(copy.data(), bytes.data(), copy.size());
+    return {Family::kIpv6, copy};
+  }
 
   constexpr Family family() const { return family_; }
   // 4, 16 or no bytes.
@@ -49,8 +58,15 @@ class Address {
   }
 
  private:
+  using Bytes = std::array<uint8_t, 16>;
+
+  Address(Family family, const Bytes& bytes) : bytes_(bytes), family_(family) {}
+
+  // First, and always written as a whole: a processor that copies what was just
+  // written in other pieces has to wait, and every frame's addresses are
+  // copied.
+  Bytes bytes_{};
   Family family_ = Family::kNone;
-  std::array<uint8_t, 16> bytes_{};
 };
 
 struct Endpoint {

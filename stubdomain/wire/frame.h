@@ -41,6 +41,9 @@ class Output {
   // `port` is the number of the guest's NIC.
   virtual void Emit(unsigned port, Side to, Frame frame) = 0;
   virtual FrameOptions OptionsFor(unsigned port, Side to) const = 0;
+  // Whether whoever has many frames to send should go on. If not, it is told
+  // once it can. A frame that cannot wait is emitted nevertheless.
+  virtual bool HasRoom(unsigned port, Side to) const = 0;
 };
 
 enum class Verdict {

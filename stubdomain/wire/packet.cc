@@ -202,7 +202,7 @@ Malformed ParseIpv4(size_t offset, Packet* packet) {
                   bytes.subspan(header, total - header), packet);
     return Malformed::kNo;
   }
-  IpHeader ip;
+  IpHeader& ip = packet->ip.emplace();
   ip.source = Address::Ipv4(bytes.subspan(12));
   ip.destination = Address::Ipv4(bytes.subspan(16));
   ip.protocol = bytes[9];
@@ -211,7 +211,6 @@ Malformed ParseIpv4(size_t offset, Packet* packet) {
   ip.offset = static_cast<uint16_t>(offset);
   ip.transport_offset = static_cast<uint16_t>(offset + header);
   ip.transport_length = static_cast<uint32_t>(total - header);
-  packet->ip = ip;
   return ParseTransport(packet);
 }
 
@@ -249,7 +248,7 @@ Malformed ParseIpv6(size_t offset, Packet* packet) {
     next = bytes[at];
     at += length;
   }
-  IpHeader ip;
+  IpHeader& ip = packet->ip.emplace();
   ip.source = Address::Ipv6(bytes.subspan(8));
   ip.destination = Address::Ipv6(bytes.subspan(24));
   ip.protocol = next;
@@ -258,7 +257,6 @@ Malformed ParseIpv6(size_t offset, Packet* packet) {
   ip.offset = static_cast<uint16_t>(offset);
   ip.transport_offset = static_cast<uint16_t>(offset + at);
   ip.transport_length = static_cast<uint32_t>(total - at);
-  packet->ip = ip;
   return ParseTransport(packet);
 }
 
@@ -299,7 +297,11 @@ FlowId FlowToGuest(const Packet& packet) {
 
 Malformed Parse(std::span<const uint8_t> frame, const Offload& offload,
                 Packet* packet) {
-  *packet = Packet{};
+  // Not all of it: every frame comes through here.
+  packet->link.vlan.reset();
+  packet->ether_type = 0;
+  packet->ip.reset();
+  packet->body.emplace<std::monostate>();
   packet->frame = frame;
   packet->offload = offload;
   if (frame.size() > kMaxFrame) return Malformed::kTooLong;
