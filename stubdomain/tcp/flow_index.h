@@ -14,22 +14,16 @@ namespace stubdomain {
 
 // Every frame looks its connection up, and with many connections nearly all of
 // that is waiting for memory. So the slots lie in one array (open addressing,
-// linear probing, at most half full), tell entries apart by their whole hash,
-// and name what the finder will read next, all of which is fetched at once.
+// linear probing, at most half full) and tell entries apart by their whole
+// hash; and an entry is fetched all at once.
 //
 // The entries are the caller's, and stay where they are.
 template <class Entry>
 class FlowIndex {
  public:
-  // Memory that is read when an entry was found.
-  struct Hot {
-    const void* begin = nullptr;
-    size_t size = 0;
-  };
-
   size_t size() const { return size_; }
   // Slots, for the figures.
-  static constexpr size_t kBytesPerEntry = 2 * 4 * sizeof(void*);
+  static constexpr size_t kBytesPerEntry = 2 * 2 * sizeof(void*);
 
   // The entry with this hash for which matches(entry) holds; null: none.
   template <class Matches>
@@ -38,16 +32,16 @@ class FlowIndex {
     for (size_t at = Home(hash); slots_[at].entry != nullptr; at = Next(at)) {
       const Slot& slot = slots_[at];
       if (slot.hash != hash) continue;
-      Fetch(slot.hot);
+      Fetch(slot.entry);
       if (matches(*slot.entry)) return slot.entry;
     }
     return nullptr;
   }
 
   // `entry` is not in it yet.
-  void Add(uint64_t hash, Entry* entry, Hot hot) {
+  void Add(uint64_t hash, Entry* entry) {
     if ((size_ + 1) * 2 > slots_.size()) Grow();
-    Put({hash, entry, hot});
+    Put({hash, entry});
     ++size_;
   }
 
@@ -76,7 +70,6 @@ class FlowIndex {
   struct Slot {
     uint64_t hash = 0;
     Entry* entry = nullptr;
-    Hot hot;
   };
   static constexpr size_t kFirstSlots = 16;
   static constexpr size_t kCacheLine = 64;
@@ -87,9 +80,9 @@ class FlowIndex {
     return (to - from) & (slots_.size() - 1);
   }
 
-  static void Fetch(Hot hot) {
-    const auto* begin = static_cast<const char*>(hot.begin);
-    for (size_t at = 0; at < hot.size; at += kCacheLine) {
+  static void Fetch(const Entry* entry) {
+    const auto* begin = reinterpret_cast<const char*>(entry);
+    for (size_t at = 0; at < sizeof(Entry); at += kCacheLine) {
       __builtin_prefetch(begin + at);
     }
   }

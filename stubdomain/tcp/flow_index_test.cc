@@ -25,7 +25,7 @@ class Index {
   void Add(int name) {
     const auto [at, added] = things_.emplace(name, Thing{name});
     ASSERT_TRUE(added);
-    index_.Add(HashOf(name), &at->second, {&at->second, sizeof(Thing)});
+    index_.Add(HashOf(name), &at->second);
   }
   void Remove(int name) {
     index_.Remove(HashOf(name), &things_.at(name));

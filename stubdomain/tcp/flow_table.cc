@@ -26,8 +26,11 @@ uint64_t Fold(uint64_t a, uint64_t b) {
 
 }  // namespace
 
+// In one piece: what is looked up comes from memory together.
 struct FlowTable::Entry {
-  std::unique_ptr<TcpFlow> flow;
+  Entry(unsigned port, const FlowId& id, FlowTable* table)
+      : flow(port, id, &table->config_.flow, table->budget_, &table->resend_) {}
+
   uint64_t number = 0;   // in the order of creation
   bool weak = true;      // in which list it is
   bool unknown = false;  // to the guest: it counts as such
@@ -38,6 +41,7 @@ struct FlowTable::Entry {
   Time used{};            // when it was put there
   Time timer = kNever;    // its entry in timers_; kNever: it has none
   Time expires = kNever;  // once the flow is closed
+  TcpFlow flow;
 };
 
 size_t FlowTable::Hash::operator()(const Key& key) const {
@@ -84,9 +88,9 @@ FlowTable::Result FlowTable::OnFrame(unsigned port, Side from,
   }
   if (entry == nullptr) entry = FindOrAdd(key, from, segment);
   if (entry == nullptr) return {};
-  const Verdict verdict = entry->flow->OnFrame(from, packet, now, output);
-  if (stopped_ && entry->flow->phase() == Phase::kFollowing) {
-    entry->flow->Adopt(now);
+  const Verdict verdict = entry->flow.OnFrame(from, packet, now, output);
+  if (stopped_ && entry->flow.phase() == Phase::kFollowing) {
+    entry->flow.Adopt(now);
   }
   if (now - entry->used >= kIdleGrain) {
     Entries& list = entry->weak ? weak_ : strong_;
@@ -94,12 +98,12 @@ FlowTable::Result FlowTable::OnFrame(unsigned port, Side from,
     entry->used = now;
   }
   Update(entry, now);
-  return {verdict, entry->flow.get()};
+  return {verdict, &entry->flow};
 }
 
 FlowTable::Entry* FlowTable::FindEntry(const Key& key) const {
   return flows_.Find(HashOf(key), [&key](const Entry& entry) {
-    return entry.flow->port() == key.port && entry.flow->id() == key.id;
+    return entry.flow.port() == key.port && entry.flow.id() == key.id;
   });
 }
 
@@ -114,8 +118,7 @@ FlowTable::Entry* FlowTable::FindOrAdd(const Key& key, Side from,
   if (segment.has(kRst) || !(first_syn || under_way) || !MakeRoom()) {
     return nullptr;
   }
-  return Add(std::make_unique<TcpFlow>(key.port, key.id, &config_.flow, budget_,
-                                       &resend_));
+  return Add(key);
 }
 
 FlowTable::Entry* FlowTable::FindByAlias(const Key& key,
@@ -124,7 +127,7 @@ FlowTable::Entry* FlowTable::FindByAlias(const Key& key,
   if (found == aliases_.end()) return nullptr;
   Entry* entry = found->second;
   const bool anew = segment.has(kSyn) && !segment.has(kAck);
-  if (!anew || !entry->flow->closed() || entry->flow->awaited()) return entry;
+  if (!anew || !entry->flow.closed() || entry->flow.awaited()) return entry;
   // A connection that bears the name by right; the other is over.
   Remove(entry);
   return nullptr;
@@ -132,14 +135,14 @@ FlowTable::Entry* FlowTable::FindByAlias(const Key& key,
 
 bool FlowTable::Ambiguous(const Key& key) const {
   const Entry* found = FindEntry(key);
-  return aliases_.contains(key) || (found != nullptr && !found->flow->closed());
+  return aliases_.contains(key) || (found != nullptr && !found->flow.closed());
 }
 
 TcpFlow* FlowTable::Accept(unsigned port, const FlowId& id,
                            const Answered& answered, uint16_t guest_port,
                            const Packet& packet, Time now, Output& output) {
   if (Entry* found = FindEntry({port, id})) {
-    const TcpFlow& before = *found->flow;
+    const TcpFlow& before = found->flow;
     if (before.awaited() || before.phase() != Phase::kFollowing ||
         (before.answered() && !before.closed())) {
       return nullptr;
@@ -150,18 +153,18 @@ TcpFlow* FlowTable::Accept(unsigned port, const FlowId& id,
   guest_id.guest.port = guest_port;
   if (!(guest_id == id) && Ambiguous({port, guest_id})) return nullptr;
   if (!MakeRoom()) return nullptr;
-  Entry* entry = Add(TcpFlow::Accept(port, id, answered, guest_port,
-                                     &config_.flow, budget_, &resend_, now));
-  entry->flow->OnFrame(Side::kPeer, packet, now, output);
+  Entry* entry = Add({port, id});
+  entry->flow.Accept(answered, guest_port, now);
+  entry->flow.OnFrame(Side::kPeer, packet, now, output);
   Update(entry, now);
-  return entry->flow.get();
+  return &entry->flow;
 }
 
 bool FlowTable::MakeRoom() {
   if (flows_.size() < config_.max_flows) return true;
   for (Entries* list : {&weak_, &strong_}) {
     for (Entry& entry : *list) {
-      if (entry.flow->phase() == Phase::kFollowing && !entry.flow->awaited()) {
+      if (entry.flow.phase() == Phase::kFollowing && !entry.flow.awaited()) {
         Remove(&entry);
         return flows_.size() < config_.max_flows;
       }
@@ -170,13 +173,16 @@ bool FlowTable::MakeRoom() {
   return false;
 }
 
-FlowTable::Entry* FlowTable::Add(std::unique_ptr<TcpFlow> flow) {
-  Entry* entry = &weak_.emplace_back();
+FlowTable::Entry* FlowTable::Add(const Key& key) {
+  weak_.emplace_back(key.port, key.id, this);
+  return Enlist();
+}
+
+FlowTable::Entry* FlowTable::Enlist() {
+  Entry* entry = &weak_.back();
   entry->number = ++last_number_;
   entry->place = std::prev(weak_.end());
-  const Key key{flow->port(), flow->id()};
-  entry->flow = std::move(flow);
-  flows_.Add(HashOf(key), entry, {entry->flow.get(), sizeof(TcpFlow)});
+  flows_.Add(HashOf({entry->flow.port(), entry->flow.id()}), entry);
   return entry;
 }
 
@@ -189,12 +195,12 @@ void FlowTable::Remove(Entry* entry) {
   DropTurn(entry);
   if (entry->unknown) --unknown_;
   if (entry->alias) DropAlias(entry);
-  flows_.Remove(HashOf({entry->flow->port(), entry->flow->id()}), entry);
+  flows_.Remove(HashOf({entry->flow.port(), entry->flow.id()}), entry);
   (entry->weak ? weak_ : strong_).erase(entry->place);
 }
 
 void FlowTable::UpdateAlias(Entry* entry) {
-  const TcpFlow& flow = *entry->flow;
+  const TcpFlow& flow = entry->flow;
   const bool alias = flow.renamed();
   if (alias == entry->alias) return;
   entry->alias = alias;
@@ -211,23 +217,23 @@ void FlowTable::DropAlias(const Entry* entry) {
 }
 
 void FlowTable::UpdateTurn(Entry* entry) {
-  const auto to = entry->flow->held_up();
+  const auto to = entry->flow.held_up();
   if (to && entry->turn != 0 && *to == entry->turn_to) return;
   DropTurn(entry);
   if (!to) return;
   entry->turn = ++last_turn_;
   entry->turn_to = *to;
-  held_up_.emplace(Turn{entry->flow->port(), *to, entry->turn}, entry);
+  held_up_.emplace(Turn{entry->flow.port(), *to, entry->turn}, entry);
 }
 
 void FlowTable::DropTurn(Entry* entry) {
   if (entry->turn == 0) return;
-  held_up_.erase({entry->flow->port(), entry->turn_to, entry->turn});
+  held_up_.erase({entry->flow.port(), entry->turn_to, entry->turn});
   entry->turn = 0;
 }
 
 void FlowTable::Update(Entry* entry, Time now) {
-  const TcpFlow& flow = *entry->flow;
+  const TcpFlow& flow = entry->flow;
   if (const bool weak = Weak(flow); weak != entry->weak) {
     Entries& from = weak ? strong_ : weak_;
     Entries& to = weak ? weak_ : strong_;
@@ -275,7 +281,7 @@ void FlowTable::ForAll(Time now, Event event) {
     for (Entry& entry : *list) entries.push_back(&entry);
   }
   for (Entry* entry : entries) {
-    event(*entry->flow);
+    event(entry->flow);
     Update(entry, now);
   }
 }
@@ -285,7 +291,7 @@ template <typename Event>
 void FlowTable::ForMarked(Marked* marked, Time now, Event event) {
   for (auto at = marked->begin(); at != marked->end();) {
     const auto [number, entry] = *at;
-    event(*entry->flow);
+    event(entry->flow);
     Update(entry, now);
     at = marked->upper_bound(number);
   }
@@ -329,7 +335,7 @@ void FlowTable::GoOn(unsigned port, Side to, Time now, Output& output) {
     Entry* entry = first->second;
     // Should it be held up again, it stands behind all others.
     DropTurn(entry);
-    entry->flow->GoOn(now, output);
+    entry->flow.GoOn(now, output);
     Update(entry, now);
   }
 }
@@ -346,14 +352,13 @@ void FlowTable::OnTimer(Time now, Output& output) {
   }
   for (Entry* entry : due) {
     if (now >= entry->expires) {
-      if (!entry->flow->awaited() &&
-          entry->flow->phase() == Phase::kFollowing) {
+      if (!entry->flow.awaited() && entry->flow.phase() == Phase::kFollowing) {
         Remove(entry);
         continue;
       }
       entry->expires = now + kTimeWait;
     }
-    entry->flow->OnTimer(now, output);
+    entry->flow.OnTimer(now, output);
     Update(entry, now);
   }
 }
@@ -401,7 +406,7 @@ EditRefusal FlowTable::EditReply(const TcpFlow& flow, uint64_t position,
                                  Output& output) {
   Entry* entry = FindEntry({flow.port(), flow.id()});
   const EditRefusal refusal =
-      entry->flow->EditReply(position, length, replacement, now, output);
+      entry->flow.EditReply(position, length, replacement, now, output);
   Update(entry, now);
   return refusal;
 }
@@ -421,57 +426,57 @@ void FlowTable::Clear() {
 uint64_t FlowTable::kept() const {
   uint64_t sum = 0;
   for (const Entries* list : {&weak_, &strong_}) {
-    for (const Entry& entry : *list) sum += entry.flow->kept();
+    for (const Entry& entry : *list) sum += entry.flow.kept();
   }
   return sum;
 }
 
 TcpFlow* FlowTable::Find(unsigned port, const FlowId& id) {
-  const Entry* found = FindEntry({port, id});
-  return found == nullptr ? nullptr : found->flow.get();
+  Entry* found = FindEntry({port, id});
+  return found == nullptr ? nullptr : &found->flow;
 }
 
 void FlowTable::ForEach(const std::function<void(TcpFlow&)>& visit) {
   for (Entries* list : {&weak_, &strong_}) {
-    for (Entry& entry : *list) visit(*entry.flow);
+    for (Entry& entry : *list) visit(entry.flow);
   }
 }
 
 size_t FlowTable::IdleFlowBytes() {
   // A node of a list has two pointers and the element.
-  return sizeof(TcpFlow) + sizeof(Entry) + 2 * sizeof(void*) +
-         FlowIndex<Entry>::kBytesPerEntry;
+  return sizeof(Entry) + 2 * sizeof(void*) + FlowIndex<Entry>::kBytesPerEntry;
 }
 
 void FlowTable::Save(Writer& writer) const {
   writer.U32(static_cast<uint32_t>(flows_.size()));
   for (const Entries* list : {&weak_, &strong_}) {
-    for (const Entry& entry : *list) entry.flow->Save(writer);
+    for (const Entry& entry : *list) entry.flow.Save(writer);
   }
 }
 
 bool FlowTable::Load(Reader& reader, Time now) {
   // Flows keep a pointer to the configuration of the table that they will be
   // in, so they are read for this one.
-  std::vector<std::unique_ptr<TcpFlow>> flows;
+  Entries loaded;
   std::unordered_map<Key, bool, Hash> seen(0, Hash{this});
   const uint32_t count = reader.U32();
   for (uint32_t i = 0; i < count && reader.ok(); ++i) {
-    auto flow = TcpFlow::Load(reader, &config_.flow, budget_, &resend_, now);
-    if (!flow) return reader.Fail();
-    const bool known =
-        !seen.emplace(Key{flow->port(), flow->id()}, true).second;
-    const bool alias = flow->renamed();
+    TcpFlow& flow = loaded.emplace_back(0, FlowId{}, this).flow;
+    if (!flow.Load(reader, now)) return reader.Fail();
+    const bool known = !seen.emplace(Key{flow.port(), flow.id()}, true).second;
+    const bool alias = flow.renamed();
     if (known ||
         (alias &&
-         !seen.emplace(Key{flow->port(), flow->guest_id()}, true).second)) {
+         !seen.emplace(Key{flow.port(), flow.guest_id()}, true).second)) {
       return reader.Fail();
     }
-    flows.push_back(std::move(flow));
   }
   if (!reader.ok()) return false;
   Clear();
-  for (auto& flow : flows) Update(Add(std::move(flow)), now);
+  while (!loaded.empty()) {
+    weak_.splice(weak_.end(), loaded, loaded.begin());
+    Update(Enlist(), now);
+  }
   return true;
 }
 

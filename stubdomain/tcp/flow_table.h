@@ -10,7 +10,6 @@
 #include <functional>
 #include <list>
 #include <map>
-#include <memory>
 #include <set>
 #include <span>
 #include <tuple>
@@ -143,7 +142,9 @@ class FlowTable {
   Entry* FindByAlias(const Key& key, const TcpSegment& segment);
   Entry* FindOrAdd(const Key& key, Side from, const TcpSegment& segment);
   bool MakeRoom();
-  Entry* Add(std::unique_ptr<TcpFlow> flow);
+  Entry* Add(const Key& key);
+  // It is the last of weak_.
+  Entry* Enlist();
   void Remove(Entry* entry);
   // A flow lacks room, and there is more than when it was last looked for.
   bool MayFeed() const { return !starved_.empty() && fed_ != budget_->news(); }

@@ -177,8 +177,9 @@ void FlowTrace::SaveAndLoad() {
   flow->Save(writer);
   flow.reset();
   Reader reader(writer.data());
-  flow = TcpFlow::Load(reader, &setup_.config, &budget, &resend, now);
-  ASSERT_NE(flow, nullptr);
+  flow =
+      std::make_unique<TcpFlow>(0, FlowId{}, &setup_.config, &budget, &resend);
+  ASSERT_TRUE(flow->Load(reader, now));
   EXPECT_EQ(reader.left(), 0u);
 }
 

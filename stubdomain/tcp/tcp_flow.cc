@@ -27,22 +27,11 @@ TcpFlow::TcpFlow(unsigned port, const FlowId& id, const FlowConfig* config,
   connection_.id = id;
 }
 
-std::unique_ptr<TcpFlow> TcpFlow::Accept(unsigned port, const FlowId& id,
-                                         const Answered& answered,
-                                         uint16_t guest_port,
-                                         const FlowConfig* config,
-                                         BufferBudget* budget,
-                                         ResendPool* resend, Time now) {
-  Translation translation;
-  if (guest_port != id.guest.port) translation.guest_port = guest_port;
-  auto flow =
-      std::make_unique<TcpFlow>(port, id, config, budget, resend, translation);
-  flow->connection_.Establish(answered);
-  flow->adoption_ = std::make_unique<Adoption>(
-      &flow->connection_, Adoption::Guest::kStopped, config, budget, now);
-  flow->handshake_ =
-      std::make_unique<GuestHandshake>(&flow->connection_, &flow->translation_);
-  return flow;
+void TcpFlow::Accept(const Answered& answered, uint16_t guest_port, Time now) {
+  if (guest_port != id().guest.port) translation_.guest_port = guest_port;
+  connection_.Establish(answered);
+  MakeAdoption(now);
+  handshake_ = std::make_unique<GuestHandshake>(&connection_, &translation_);
 }
 
 FlowId TcpFlow::guest_id() const {
@@ -436,39 +425,34 @@ void TcpFlow::Save(Writer& writer) const {
   if (handshake_) handshake_->Save(writer);
 }
 
-std::unique_ptr<TcpFlow> TcpFlow::Load(Reader& reader, const FlowConfig* config,
-                                       BufferBudget* budget, ResendPool* resend,
-                                       Time now) {
-  auto flow = std::make_unique<TcpFlow>(0, FlowId{}, config, budget, resend);
-  if (!flow->connection_.Load(reader, resend) ||
-      !flow->translation_.Load(reader)) {
-    return nullptr;
-  }
-  const Connection& connection = flow->connection_;
-  if (reader.Bool()) {
-    if (!flow->tracked() || !connection.opening()) reader.Fail();
-    flow->opening_ = std::make_unique<Opening>(&flow->connection_, now);
-    flow->opening_->Load(reader);
+bool TcpFlow::Load(Reader& reader, Time now) {
+  if (!connection_.Load(reader, resend_) || !translation_.Load(reader)) {
+    return false;
   }
   if (reader.Bool()) {
-    if (!flow->tracked() || !connection.synchronized()) {
+    if (!tracked() || !connection_.opening()) reader.Fail();
+    opening_ = std::make_unique<Opening>(&connection_, now);
+    opening_->Load(reader);
+  }
+  if (reader.Bool()) {
+    if (!tracked() || !connection_.synchronized()) {
       reader.Fail();
-      return nullptr;
+      return false;
     }
-    flow->MakeAdoption(now);
-    if (!flow->adoption_->Load(reader, now)) return nullptr;
-    flow->detached_ = reader.Bool();
+    MakeAdoption(now);
+    if (!adoption_->Load(reader, now)) return false;
+    detached_ = reader.Bool();
     if (reader.Bool()) {
-      flow->handshake_ = std::make_unique<GuestHandshake>(&flow->connection_,
-                                                          &flow->translation_);
-      flow->handshake_->Load(reader, now);
+      handshake_ =
+          std::make_unique<GuestHandshake>(&connection_, &translation_);
+      handshake_->Load(reader, now);
     }
-    if ((flow->detached_ || flow->handshake_) &&
-        flow->adoption_->guest() != Adoption::Guest::kStopped) {
+    if ((detached_ || handshake_) &&
+        adoption_->guest() != Adoption::Guest::kStopped) {
       reader.Fail();
     }
   }
-  return reader.ok() ? std::move(flow) : nullptr;
+  return reader.ok();
 }
 
 }  // namespace stubdomain

@@ -117,14 +117,9 @@ class TcpFlow {
           BufferBudget* budget, ResendPool* resend,
           const Translation& translation = {});
 
-  // A connection that the stub has answered; the peer's last acknowledgement
-  // comes to OnFrame() next. It is adopted at once.
-  static std::unique_ptr<TcpFlow> Accept(unsigned port, const FlowId& id,
-                                         const Answered& answered,
-                                         uint16_t guest_port,
-                                         const FlowConfig* config,
-                                         BufferBudget* budget,
-                                         ResendPool* resend, Time now);
+  // For a flow that was just made: a connection that the stub has answered. The
+  // peer's last acknowledgement comes to OnFrame() next. It is adopted at once.
+  void Accept(const Answered& answered, uint16_t guest_port, Time now);
 
   unsigned port() const { return connection_.port; }
   // As the peer sees it.
@@ -260,11 +255,9 @@ class TcpFlow {
   // -- serial form --
 
   void Save(Writer& writer) const;
-  // Null, and nothing reserved, unless what is read is consistent. Timers
+  // Of a flow that was just made. False: malformed; of no use then. Timers
   // start anew.
-  static std::unique_ptr<TcpFlow> Load(Reader& reader, const FlowConfig* config,
-                                       BufferBudget* budget, ResendPool* resend,
-                                       Time now);
+  bool Load(Reader& reader, Time now);
 
  private:
   // A segment in the flow's own numbers.

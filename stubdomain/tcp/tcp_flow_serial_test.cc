@@ -148,10 +148,11 @@ TEST(FlowSerial, ACutFormIsRefused) {
   BufferBudget budget(1 << 20);
   for (size_t length = 0; length < writer.data().size(); ++length) {
     Reader reader(std::span(writer.data()).first(length));
-    EXPECT_EQ(TcpFlow::Load(reader, &config, &budget, &t->resend, t->now),
-              nullptr)
-        << length;
-    EXPECT_FALSE(reader.ok());
+    {
+      TcpFlow flow(0, {}, &config, &budget, &t->resend);
+      EXPECT_FALSE(flow.Load(reader, t->now)) << length;
+      EXPECT_FALSE(reader.ok());
+    }
     EXPECT_EQ(budget.reserved(), 0u);
   }
 }
@@ -172,10 +173,11 @@ TEST(FlowSerial, AWrongByteIsRefusedOrHarmless) {
       ASSERT_EQ(t->budget.reserved(), 0u);
       Reader reader(bytes);
       const FlowConfig config{.buffer = 1 << 20, .keepalive = seconds(1)};
-      auto flow =
-          TcpFlow::Load(reader, &config, &t->budget, &t->resend, t->now);
-      if (!flow) {
+      auto flow = std::make_unique<TcpFlow>(0, FlowId{}, &config, &t->budget,
+                                            &t->resend);
+      if (!flow->Load(reader, t->now)) {
         EXPECT_FALSE(reader.ok());
+        flow.reset();
         EXPECT_EQ(t->budget.reserved(), 0u);
         ++refused;
         continue;
@@ -185,9 +187,8 @@ TEST(FlowSerial, AWrongByteIsRefusedOrHarmless) {
       Writer again;
       t->flow->Save(again);
       Reader rereader(again.data());
-      EXPECT_NE(
-          TcpFlow::Load(rereader, &config, &t->budget, &t->resend, t->now),
-          nullptr)
+      EXPECT_TRUE(TcpFlow(0, {}, &config, &t->budget, &t->resend)
+                      .Load(rereader, t->now))
           << "what was loaded cannot be saved and loaded, byte " << at;
       struct : Output {
         void Emit(unsigned, Side, Frame) override {}

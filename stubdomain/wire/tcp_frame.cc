@@ -47,10 +47,7 @@ TcpFrame::TcpFrame(const Route& route, const TcpFields& fields,
                    size_t payload_size)
     : ipv6_(route.source.address.family() == Family::kIpv6),
       payload_size_(payload_size) {
-  std::vector<uint8_t> options;
-  options.reserve(64);
-  WriteTcpOptions(fields.options, &options);
-  const size_t header = kTcpHeader + options.size();
+  const size_t header = kTcpHeader + TcpOptionsLength(fields.options);
   std::vector<uint8_t>* bytes = &frame_.bytes;
   bytes->reserve(128 + payload_size);
   AppendEthernet(route.link, ipv6_ ? kEtherIpv6 : kEtherIpv4, bytes);
@@ -73,7 +70,7 @@ TcpFrame::TcpFrame(const Route& route, const TcpFields& fields,
                                 static_cast<uint32_t>(header + payload_size))
                .sum());
   Append16(bytes, fields.urgent);
-  bytes->insert(bytes->end(), options.begin(), options.end());
+  WriteTcpOptions(fields.options, bytes);
   bytes->resize(bytes->size() + payload_size);
 }
 

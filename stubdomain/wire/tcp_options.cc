@@ -64,6 +64,17 @@ void ParseOption(uint8_t kind, std::span<const uint8_t> body,
   }
 }
 
+// Padded.
+size_t LengthBesideBlocks(const TcpOptions& options) {
+  return size_t{options.mss ? 4u : 0u} + (options.sack_permitted ? 4 : 0) +
+         (options.window_shift ? 4 : 0) + (options.timestamps ? 12 : 0);
+}
+
+size_t BlocksThatFit(const TcpOptions& options) {
+  const size_t room = kMaxOptions - LengthBesideBlocks(options);
+  return room < 12 ? 0 : std::min<size_t>(options.sack.count, (room - 4) / 8);
+}
+
 }  // namespace
 
 bool ParseTcpOptions(std::span<const uint8_t> bytes, TcpOptions* options) {
@@ -81,8 +92,12 @@ bool ParseTcpOptions(std::span<const uint8_t> bytes, TcpOptions* options) {
   return true;
 }
 
+size_t TcpOptionsLength(const TcpOptions& options) {
+  const size_t blocks = BlocksThatFit(options);
+  return LengthBesideBlocks(options) + (blocks > 0 ? 4 + 8 * blocks : 0);
+}
+
 void WriteTcpOptions(const TcpOptions& options, std::vector<uint8_t>* bytes) {
-  const size_t begin = bytes->size();
   const auto append = [bytes](std::initializer_list<uint8_t> values) {
     bytes->insert(bytes->end(), values);
   };
@@ -100,10 +115,7 @@ void WriteTcpOptions(const TcpOptions& options, std::vector<uint8_t>* bytes) {
     Append32(bytes, options.timestamps->value);
     Append32(bytes, options.timestamps->echo);
   }
-  const size_t room = kMaxOptions - (bytes->size() - begin);
-  const size_t blocks =
-      room < 12 ? 0 : std::min<size_t>(options.sack.count, (room - 4) / 8);
-  if (blocks > 0) {
+  if (const size_t blocks = BlocksThatFit(options); blocks > 0) {
     append({kNoOperation, kNoOperation, kSack,
             static_cast<uint8_t>(2 + 8 * blocks)});
     for (size_t i = 0; i < blocks; ++i) {

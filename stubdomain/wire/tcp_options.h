@@ -55,6 +55,8 @@ bool ParseTcpOptions(std::span<const uint8_t> bytes, TcpOptions* options);
 // Appends the options, padded to a multiple of four bytes. As many SACK blocks
 // as fit into the header are written.
 void WriteTcpOptions(const TcpOptions& options, std::vector<uint8_t>* bytes);
+// Bytes that it appends.
+size_t TcpOptionsLength(const TcpOptions& options);
 
 }  // namespace stubdomain
 

@@ -30,6 +30,7 @@ TEST(TcpOptions, WhatIsWrittenIsRead) {
   std::vector<uint8_t> bytes;
   WriteTcpOptions(options, &bytes);
   EXPECT_EQ(bytes.size() % 4, 0u);
+  EXPECT_EQ(TcpOptionsLength(options), bytes.size());
   const TcpOptions read = Parsed(bytes);
   EXPECT_EQ(read.mss, options.mss);
   EXPECT_EQ(read.window_shift, options.window_shift);
@@ -45,12 +46,14 @@ TEST(TcpOptions, AsManySackBlocksAsFitAreWritten) {
   std::vector<uint8_t> bytes;
   WriteTcpOptions(options, &bytes);
   EXPECT_EQ(bytes.size(), 36u);
+  EXPECT_EQ(TcpOptionsLength(options), 36u);
   EXPECT_EQ(Parsed(bytes).sack.count, 4);
 
   options.timestamps = Timestamps{};
   bytes.clear();
   WriteTcpOptions(options, &bytes);
   EXPECT_EQ(bytes.size(), 40u);
+  EXPECT_EQ(TcpOptionsLength(options), 40u);
   const TcpOptions read = Parsed(bytes);
   ASSERT_EQ(read.sack.count, 3);
   EXPECT_EQ(read.sack.blocks[2], (SeqRange{Seq(200), Seq(250)}));
