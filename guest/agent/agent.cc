@@ -66,9 +66,13 @@ void Agent::Start() {
 
 void Agent::Stop() {
   device_.Write(STUBDOMAIN_REG_INT_ENABLE, 0);
-  for (const auto& [stub, client] : clients_) Cancel(stub);
+  for (const auto& [stub, client] : clients_) {
+    Cancel(stub);
+    BeginReturn(client, Ended{stub, Outcome::kCancelled, 0});
+  }
   clients_.clear();
   stubs_.clear();
+  GiveBack();
   try {
     mailbox_.Call({{"op", "bye"}});
   } catch (const RequestError& error) {
@@ -125,9 +129,9 @@ void Agent::OnRequest(ClientId client, uid_t uid, const Packet& packet) {
     }
   } catch (const JsonError& error) {
     environment_.answer(client, RequestError(Reason::kInvalid, error.what()),
-                        true);
+                        true, -1);
   } catch (const RequestError& error) {
-    environment_.answer(client, error, true);
+    environment_.answer(client, error, true, -1);
   }
 }
 
@@ -137,6 +141,9 @@ void Agent::Wait(ClientId client, uid_t uid, const WaitRequest& request,
     throw RequestError(Reason::kInvalid,
                        "a wait names its connection by a socket that comes "
                        "along, or by 'flow'");
+  }
+  if (request.detach && !socket) {
+    throw RequestError(Reason::kInvalid, "'detach' is for a socket");
   }
   const uint64_t wanted = WantedBytes(request.plan);
   std::variant<SocketWait, Ended> probe;
@@ -151,13 +158,19 @@ void Agent::Wait(ClientId client, uid_t uid, const WaitRequest& request,
     probe = ProbeByAddress(request, uid, wanted, entry);
   }
   if (const auto* ended = std::get_if<Ended>(&probe)) {
-    environment_.answer(client, *ended, true);
+    environment_.answer(client, *ended, true, -1);
     return;
   }
   const auto& wait = std::get<SocketWait>(probe);
   json message = {{"flow", FlowToJson(wait.flow)}};
-  if (wait.received) message["received"] = *wait.received;
-  Lay(client, request, std::move(message));
+  if (wait.received) {
+    message["received"] = *wait.received + forgotten_.Of(socket.get());
+  }
+  if (request.detach) {
+    DetachAndWait(client, uid, request, std::move(message), socket.get());
+  } else {
+    Lay(client, request, std::move(message));
+  }
 }
 
 void Agent::Listen(ClientId client, uid_t uid, const ListenRequest& request) {
@@ -189,14 +202,14 @@ void Agent::Lay(ClientId client, const Request& request, json message) {
   const auto number = static_cast<uint32_t>(*stub);
   clients_[number] = client;
   stubs_[client] = number;
-  environment_.answer(client, Accepted{number}, false);
+  environment_.answer(client, Accepted{number}, false, -1);
 }
 
 void Agent::SendStatus(ClientId client) {
   json status = mailbox_.Call({{"op", "status"}});
   status["waits"] = clients_.size();
   status["interrupts"] = environment_.interrupts;
-  environment_.answer(client, Status{std::move(status)}, false);
+  environment_.answer(client, Status{std::move(status)}, false, -1);
 }
 
 void Agent::OnGone(ClientId client) {
@@ -206,6 +219,8 @@ void Agent::OnGone(ClientId client) {
   stubs_.erase(found);
   clients_.erase(stub);
   Cancel(stub);
+  // The answer reaches nobody, and so the new socket is closed.
+  if (BeginReturn(client, Ended{stub, Outcome::kCancelled, 0})) GiveBack();
 }
 
 void Agent::OnInterrupt() {
@@ -248,8 +263,12 @@ void Agent::FetchResults() {
     const ClientId client = found->second;
     clients_.erase(found);
     stubs_.erase(client);
-    environment_.answer(client, Ended{number, *outcome, *bytes}, true);
+    const Ended ended{number, *outcome, *bytes};
+    if (!BeginReturn(client, ended)) {
+      environment_.answer(client, ended, true, -1);
+    }
   }
+  GiveBack();
 }
 
 }  // namespace stubdomain

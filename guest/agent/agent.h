@@ -9,12 +9,15 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "agent/detached_socket.h"
 #include "agent/device.h"
 #include "agent/mailbox.h"
 #include "agent/proc_net.h"
@@ -27,21 +30,28 @@ namespace stubdomain {
 // Interrupt causes that come faster than they are handled are left to the next
 // interrupt after this many.
 inline constexpr int kMaxInterruptRounds = 16;
+// A new socket is tried for that long while the peer has bytes of the old one
+// to acknowledge, and how often.
+inline constexpr std::chrono::seconds kMaxBusy{30};
+inline constexpr int kBusyIntervalMs = 10;
 
 class Agent {
  public:
   // Number of a connection to a program, never used twice.
   using ClientId = uint64_t;
+  using Clock = std::chrono::steady_clock;
 
   struct Environment {
-    // Hands an answer to a client. `last`: nothing follows, hang up. It must
-    // not call the agent.
-    std::function<void(ClientId, const Answer&, bool last)> answer;
+    // Hands an answer to a client. `last`: nothing follows, hang up. `fd` goes
+    // along if it is not -1; the agent keeps its own. It must not call the
+    // agent.
+    std::function<void(ClientId, const Answer&, bool last, int fd)> answer;
     std::function<std::optional<SocketEntry>(const Endpoint& guest,
                                              const Endpoint& peer)>
         find_socket;
     // How the agent learns of the device's interrupts, for "status".
     const char* interrupts;
+    std::function<Clock::time_point()> now = Clock::now;
   };
 
   // `device` and `clock` must outlive the agent.
@@ -50,23 +60,51 @@ class Agent {
   // Says hello to the device, and clears what an agent before this one may
   // have left there. Throws RequestError if the device does not want it.
   void Start();
-  // Cancels all waits without telling the clients, and says bye.
+  // Cancels all waits and says bye. Only clients without their socket are told:
+  // they get it back.
   void Stop();
 
   // A message of a client that runs as user `uid`.
   void OnRequest(ClientId client, uid_t uid, const Packet& packet);
-  // The client hung up: its wait is cancelled.
+  // The client hung up: its wait is cancelled. A connection without its socket
+  // is closed, as if the client had still had it.
   void OnGone(ClientId client);
   // The device raised its interrupt, or may have.
   void OnInterrupt();
+  // A connection waits for its new socket: call GiveBack() every
+  // kBusyIntervalMs.
+  bool giving_back() const { return !returning_.empty(); }
+  void GiveBack();
 
  private:
+  // A connection without its socket.
+  struct Detached {
+    DetachedSocket socket;
+    nlohmann::json flow;  // StubdomainFlow
+    uid_t owner;
+    uint64_t forgotten;  // see ForgottenBytes, of the old socket
+  };
+  // One that is to get a socket again.
+  struct Returning {
+    ClientId client;
+    Ended ended;
+    Detached detached;
+    Clock::time_point give_up;
+  };
+
   void Wait(ClientId client, uid_t uid, const WaitRequest& request,
             const UniqueFd& socket);
   void Listen(ClientId client, uid_t uid, const ListenRequest& request);
+  // A wait for which the connection is taken from its socket.
+  void DetachAndWait(ClientId client, uid_t uid, const WaitRequest& request,
+                     nlohmann::json message, int socket);
   // Hands a wait to the device; `message` says what it is for.
   template <typename Request>
   void Lay(ClientId client, const Request& request, nlohmann::json message);
+  // The client's connection, if it has no socket, is to get one; false: it has.
+  bool BeginReturn(ClientId client, const Ended& ended);
+  // Throws RequestError: kBusy, try again.
+  UniqueFd Reattach(const Detached& detached);
   void SendStatus(ClientId client);
   void CancelLeftovers();
   void Cancel(uint32_t stub);
@@ -79,6 +117,9 @@ class Agent {
   const Environment environment_;
   std::map<uint32_t, ClientId> clients_;  // by stub
   std::map<ClientId, uint32_t> stubs_;
+  std::map<ClientId, Detached> detached_;
+  std::list<Returning> returning_;
+  ForgottenBytes forgotten_;
 };
 
 }  // namespace stubdomain

@@ -12,6 +12,7 @@
 #include "agent/fake_device.h"
 #include "agent/fake_wall_clock.h"
 #include "agent/loopback.h"
+#include "agent/loopback_parameters.h"
 
 namespace stubdomain {
 namespace {
@@ -32,6 +33,7 @@ class AgentTest : public testing::Test {
     Agent::ClientId client;
     json answer;
     bool last;
+    UniqueFd fd;
   };
 
   AgentTest() {
@@ -51,7 +53,7 @@ class AgentTest : public testing::Test {
   // The only answer since the last call.
   Sent TakeAnswer() {
     EXPECT_EQ(sent_.size(), 1u);
-    Sent sent = sent_.empty() ? Sent{} : sent_.back();
+    Sent sent = sent_.empty() ? Sent{} : std::move(sent_.back());
     sent_.clear();
     return sent;
   }
@@ -76,17 +78,21 @@ class AgentTest : public testing::Test {
   FakeWallClock clock_;
   Loopback loopback_;
   std::optional<SocketEntry> found_socket_;
+  Agent::Clock::time_point now_;
   std::vector<Sent> sent_;
   Agent agent_{
       device_,
       clock_,
       {.answer =
-           [this](Agent::ClientId client, const Answer& answer, bool last) {
-             sent_.push_back({client, json::parse(Encode(answer)), last});
+           [this](Agent::ClientId client, const Answer& answer, bool last,
+                  int fd) {
+             sent_.push_back({client, json::parse(Encode(answer)), last,
+                              UniqueFd(fd < 0 ? -1 : dup(fd))});
            },
        .find_socket = [this](const Endpoint&,
                              const Endpoint&) { return found_socket_; },
-       .interrupts = "fake"}};
+       .interrupts = "fake",
+       .now = [this] { return now_; }}};
 };
 
 // -- start and stop --
@@ -417,6 +423,137 @@ TEST_F(AgentTest, OverlongMessagesAndSurplusDescriptorsAreRefused) {
   packet.surplus = true;
   agent_.OnRequest(1, kUser, packet);
   ExpectError("invalid", "more than one descriptor came along");
+}
+
+// -- without a socket --
+
+class DetachTest : public AgentTest {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root, for TCP_REPAIR";
+    device_.SetParameters(LoopbackParameters(loopback_.guest()));
+  }
+
+  // Returns the stub.
+  uint32_t StartDetached(Agent::ClientId client) {
+    Request(client, R"({"op":"wait","detach":true})", loopback_.guest());
+    EXPECT_EQ(device_.TakeOps(), (Ops{"detach", "wait"}));
+    return TakeAnswer().answer.at("stub");
+  }
+
+  // `fd` is connected to the peer.
+  void ExpectWorks(int fd) {
+    EXPECT_EQ(send(fd, "x", 1, MSG_NOSIGNAL), 1);
+    char byte = 0;
+    EXPECT_EQ(recv(loopback_.peer(), &byte, 1, 0), 1);
+    EXPECT_EQ(byte, 'x');
+  }
+
+  bool OldIsConnected() { return ProbeIsConnected(loopback_.guest()); }
+
+  static bool ProbeIsConnected(int fd) {
+    sockaddr_storage address;
+    socklen_t length = sizeof(address);
+    return getpeername(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0;
+  }
+};
+
+TEST_F(DetachTest, WhenTheWaitEndsANewSocketComesAlong) {
+  const json flow = FlowToJson(loopback_.flow());
+  const uint32_t stub = StartDetached(1);
+  EXPECT_FALSE(OldIsConnected());
+  device_.EndWait(stub, "replied", 5);
+  agent_.OnInterrupt();
+  EXPECT_EQ(device_.LastRequest(), (json{{"op", "reattach"}, {"flow", flow}}));
+  EXPECT_EQ(device_.TakeOps(), (Ops{"results", "parameters", "reattach"}));
+  const Sent sent = TakeAnswer();
+  EXPECT_EQ(sent.answer,
+            (json{{"stub", stub}, {"outcome", "replied"}, {"bytes", 5}}));
+  EXPECT_TRUE(sent.last);
+  ExpectWorks(sent.fd.get());
+}
+
+TEST_F(DetachTest, WhatTheOldSocketHadReceivedStillCounts) {
+  loopback_.Reply("head");
+  loopback_.Read(4);
+  device_.SetParameters(LoopbackParameters(loopback_.guest()));
+  device_.EndWait(StartDetached(1), "timeout", 0);
+  agent_.OnInterrupt();
+  const UniqueFd fd = std::move(TakeAnswer().fd);
+  Request(2, R"({"op":"wait"})", fd.get());
+  EXPECT_EQ(device_.LastRequest().at("received"), 4);
+}
+
+TEST_F(DetachTest, WhileBytesAreUnderWayItIsTriedAgain) {
+  const uint32_t stub = StartDetached(1);
+  device_.EndWait(stub, "replied", 5);
+  device_.FailOp("parameters", STUBDOMAIN_RESULT_BUSY, "flow: busy");
+  agent_.OnInterrupt();
+  EXPECT_TRUE(agent_.giving_back());
+  now_ += kMaxBusy - std::chrono::milliseconds(1);
+  agent_.GiveBack();
+  EXPECT_TRUE(sent_.empty());
+  device_.FailOp("", 0, "");
+  agent_.GiveBack();
+  EXPECT_FALSE(agent_.giving_back());
+  ExpectWorks(TakeAnswer().fd.get());
+}
+
+TEST_F(DetachTest, NotForever) {
+  const uint32_t stub = StartDetached(1);
+  device_.EndWait(stub, "replied", 5);
+  device_.FailOp("parameters", STUBDOMAIN_RESULT_BUSY, "flow: busy");
+  agent_.OnInterrupt();
+  now_ += kMaxBusy;
+  agent_.GiveBack();
+  ExpectError("busy", "flow: busy");
+  EXPECT_FALSE(agent_.giving_back());
+}
+
+TEST_F(DetachTest, ClientThatDiesClosesTheConnection) {
+  StartDetached(1);
+  agent_.OnGone(1);
+  EXPECT_EQ(device_.TakeOps(), (Ops{"cancel", "parameters", "reattach"}));
+  sent_.clear();  // to nobody: the descriptor is closed
+  char byte;
+  EXPECT_EQ(recv(loopback_.peer(), &byte, 1, MSG_DONTWAIT), 0);
+}
+
+TEST_F(DetachTest, StopGivesTheSocketBack) {
+  StartDetached(1);
+  agent_.Stop();
+  EXPECT_EQ(device_.TakeOps(),
+            (Ops{"cancel", "parameters", "reattach", "bye"}));
+  const Sent sent = TakeAnswer();
+  EXPECT_EQ(sent.answer.at("outcome"), "cancelled");
+  ExpectWorks(sent.fd.get());
+}
+
+TEST_F(DetachTest, DevicesRefusalLeavesTheSocketAsItWas) {
+  for (const char* op : {"detach", "wait"}) {
+    device_.FailOp(op, STUBDOMAIN_RESULT_REFUSED, "no");
+    Request(1, R"({"op":"wait","detach":true})", loopback_.guest());
+    ExpectError("refused", "no");
+    ExpectWorks(loopback_.guest());
+  }
+  EXPECT_EQ(device_.TakeOps(), (Ops{"detach", "detach", "wait", "reattach"}));
+}
+
+TEST_F(DetachTest, ParametersThatMakeNoSenseAreAnError) {
+  const uint32_t stub = StartDetached(1);
+  device_.SetParameters(json::object());
+  device_.EndWait(stub, "replied", 5);
+  agent_.OnInterrupt();
+  ExpectError("device",
+              "the device's response: 'parameters.send-next' is missing");
+}
+
+TEST_F(AgentTest, OnlyASocketCanBeDetached) {
+  Request(1,
+          R"({"op":"wait","detach":true,"flow":{"peer":)"
+          R"({"host":"10.0.2.2","port":80}}})",
+          -1, kRoot);
+  ExpectError("invalid", "'detach' is for a socket");
 }
 
 // -- status --

@@ -70,6 +70,13 @@ class FakeDevice : public Device {
     forced_ = {result, text};
   }
 
+  // All requests `op` fail so, from now on.
+  void FailOp(const std::string& op, uint32_t result, const std::string& text) {
+    const std::lock_guard lock(mutex_);
+    failing_op_ = op;
+    failure_ = {result, text};
+  }
+
   void EndWait(uint32_t stub, const std::string& outcome, uint64_t bytes) {
     const std::lock_guard lock(mutex_);
     waits_.erase(stub);
@@ -86,6 +93,12 @@ class FakeDevice : public Device {
   void AddWait(uint32_t stub, const std::string& owner) {
     const std::lock_guard lock(mutex_);
     waits_[stub] = {{"stub", stub}, {"owner", owner}};
+  }
+
+  // What "parameters" answers.
+  void SetParameters(const nlohmann::json& parameters) {
+    const std::lock_guard lock(mutex_);
+    parameters_ = parameters;
   }
 
   void SetHostTime(uint64_t nanoseconds) {
@@ -143,6 +156,10 @@ class FakeDevice : public Device {
     }
     json response = json::object();
     const std::string op = request.at("op");
+    if (op == failing_op_) {
+      Respond(failure_.first, failure_.second);
+      return;
+    }
     if (op == "wait") {
       const uint32_t stub = next_stub_++;
       waits_[stub] = {{"stub", stub}, {"owner", "guest"}};
@@ -152,6 +169,8 @@ class FakeDevice : public Device {
         Respond(STUBDOMAIN_RESULT_REFUSED, "stub: there is none");
         return;
       }
+    } else if (op == "parameters") {
+      response["parameters"] = parameters_;
     } else if (op == "results") {
       response["ended"] = std::exchange(ended_, json::array());
     } else if (op == "status") {
@@ -173,10 +192,13 @@ class FakeDevice : public Device {
   std::string request_;
   std::string response_;
   std::optional<std::pair<uint32_t, std::string>> forced_;
+  std::string failing_op_;
+  std::pair<uint32_t, std::string> failure_;
   std::vector<nlohmann::json> requests_;
   std::vector<std::string> log_;
   std::map<uint32_t, nlohmann::json> waits_;
   nlohmann::json ended_ = nlohmann::json::array();
+  nlohmann::json parameters_ = nlohmann::json::object();
   uint32_t next_stub_ = 1;
   uint64_t host_time_ = 0;
   uint32_t host_time_high_ = 0;

@@ -41,6 +41,8 @@ json Mailbox::Call(const json& request) {
       throw RequestError(Reason::kInvalid, response);
     case STUBDOMAIN_RESULT_REFUSED:
       throw RequestError(Reason::kRefused, response);
+    case STUBDOMAIN_RESULT_BUSY:
+      throw RequestError(Reason::kBusy, response);
     default:
       throw RequestError(Reason::kDevice, "the device's result was " +
                                               std::to_string(result) + ": " +

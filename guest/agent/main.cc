@@ -42,8 +42,8 @@ void Serve(const std::string& socket_path) {
   Agent agent(
       device, clock,
       {.answer = [&server](
-                     Agent::ClientId client, const Answer& answer,
-                     bool last) { server.SendAnswer(client, answer, last); },
+                     Agent::ClientId client, const Answer& answer, bool last,
+                     int fd) { server.SendAnswer(client, answer, last, fd); },
        .find_socket =
            [](const Endpoint& guest, const Endpoint& peer) {
              return FindSocket(guest, peer);

@@ -62,12 +62,13 @@ Server::Server(const std::string& path)
 
 Server::~Server() { unlink(path_.c_str()); }
 
-void Server::SendAnswer(Agent::ClientId id, const Answer& answer, bool last) {
+void Server::SendAnswer(Agent::ClientId id, const Answer& answer, bool last,
+                        int fd) {
   const auto found = clients_.find(id);
   if (found == clients_.end() || found->second.hung_up) return;
   Client& client = found->second;
   // A client that lets its answers pile up loses its connection.
-  if (SendPacket(client.socket.get(), Encode(answer)) != 0 || last) {
+  if (SendPacket(client.socket.get(), Encode(answer), fd) != 0 || last) {
     client.hung_up = true;
   }
 }
@@ -132,7 +133,8 @@ void Server::Run(Agent& agent, const std::vector<Watch>& watches,
       entries.push_back({client.socket.get(), POLLIN, 0});
       ids.push_back(id);
     }
-    const int ready = poll(entries.data(), entries.size(), interval_ms);
+    const int ready = poll(entries.data(), entries.size(),
+                           agent.giving_back() ? kBusyIntervalMs : interval_ms);
     if (ready < 0 && errno != EINTR) Throw("poll");
     if (ready > 0) {
       size_t i = 0;
@@ -146,6 +148,7 @@ void Server::Run(Agent& agent, const std::vector<Watch>& watches,
       }
     }
     if (interval_ms >= 0) on_tick();
+    agent.GiveBack();
     RemoveHungUp(agent);
   }
 }

@@ -34,7 +34,8 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   // Sends an answer; for Agent::Environment.
-  void SendAnswer(Agent::ClientId client, const Answer& answer, bool last);
+  void SendAnswer(Agent::ClientId client, const Answer& answer, bool last,
+                  int fd);
 
   // Something else to wait for in the loop.
   struct Watch {

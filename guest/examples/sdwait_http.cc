@@ -2,10 +2,13 @@
 // suspended until the reply comes. The smallest complete user of
 // libstubdomain-guest.
 //
-//   sdwait-http [--bytes N] [--timeout MS] HOST PORT PATH
+//   sdwait-http [--bytes N] [--timeout MS] [--requests N] [--detach 1]
+//               HOST PORT PATH
 //
-// Writes the reply's body to standard output, and what happened when to
-// standard error.
+// Writes the replies' bodies to standard output, and what happened when to
+// standard error. --requests: one after the other, on the same connection,
+// which the server closes after the last. --detach: there is no socket during a
+// wait.
 //
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
@@ -32,6 +35,8 @@ constexpr size_t kReadSize = 256 * 1024;
 struct Arguments {
   std::string plan;  // empty: none
   uint32_t timeout_ms = 0;
+  unsigned long requests = 1;
+  bool detach = false;
   const char* host;
   const char* port;
   const char* path;
@@ -64,12 +69,18 @@ Arguments ParseArguments(int argc, char** argv) {
     } else if (option == "--timeout") {
       arguments.timeout_ms =
           static_cast<uint32_t>(std::strtoul(argv[i + 1], nullptr, 10));
+    } else if (option == "--requests") {
+      arguments.requests = std::strtoul(argv[i + 1], nullptr, 10);
+    } else if (option == "--detach") {
+      arguments.detach = argv[i + 1] == std::string_view("1");
     } else {
       break;
     }
   }
   if (argc - i != 3) {
-    Fail("usage: sdwait-http [--bytes N] [--timeout MS] HOST PORT PATH");
+    Fail(
+        "usage: sdwait-http [--bytes N] [--timeout MS] [--requests N] "
+        "[--detach 1] HOST PORT PATH");
   }
   arguments.host = argv[i];
   arguments.port = argv[i + 1];
@@ -93,20 +104,26 @@ int Connect(const Arguments& arguments) {
   return fd;
 }
 
-void SendRequest(int fd, const Arguments& arguments) {
-  const std::string request = std::string("GET ") + arguments.path +
-                              " HTTP/1.1\r\nHost: " + arguments.host + ":" +
-                              arguments.port + "\r\nConnection: close\r\n\r\n";
+void SendRequest(int fd, const Arguments& arguments, bool last) {
+  const std::string request =
+      std::string("GET ") + arguments.path +
+      " HTTP/1.1\r\nHost: " + arguments.host + ":" + arguments.port +
+      (last ? "\r\nConnection: close" : "") + "\r\n\r\n";
   if (write(fd, request.data(), request.size()) !=
       static_cast<ssize_t>(request.size())) {
     Fail(std::string("write: ") + std::strerror(errno));
   }
 }
 
-void AwaitReply(int fd, const Arguments& arguments) {
+void AwaitReply(int& fd, const Arguments& arguments) {
   const char* plan = arguments.plan.empty() ? nullptr : arguments.plan.c_str();
   sdg_result result;
-  if (sdg_wait(fd, plan, arguments.timeout_ms, &result) != SDG_OK) {
+  const int error =
+      arguments.detach
+          ? sdg_wait_detached(&fd, plan, arguments.timeout_ms, &result)
+          : sdg_wait(fd, plan, arguments.timeout_ms, &result);
+  if (error != SDG_OK) {
+    if (fd < 0) Fail(std::string("no socket: ") + sdg_error_text());
     // A wait is advice: read all the same.
     Report(std::string("no wait: ") + sdg_error_text());
     return;
@@ -121,13 +138,24 @@ void WriteBody(const char* data, size_t length) {
   if (std::fwrite(data, 1, length, stdout) != length) Fail("cannot write");
 }
 
-// Reads until the peer closes. Returns the number of bytes of the body, and
-// the status line in `status`.
-size_t ReadReply(int fd, std::string& status) {
+// The value of Content-Length; all that comes if there is none.
+size_t LengthIn(const std::string& head) {
+  constexpr std::string_view kName = "\r\nContent-Length: ";
+  const size_t found = head.find(kName);
+  return found == head.npos
+             ? SIZE_MAX
+             : std::strtoul(&head[found + kName.size()], nullptr, 10);
+}
+
+// Reads until the peer closes, or until all is there if it is not the last
+// reply. Returns the number of bytes of the body, and the status line in
+// `status`.
+size_t ReadReply(int fd, bool last, std::string& status) {
   std::string head;
   size_t body = 0;
+  size_t length_of_body = SIZE_MAX;
   std::string buffer(kReadSize, '\0');
-  while (true) {
+  while (last || body < length_of_body) {
     const ssize_t length = read(fd, buffer.data(), buffer.size());
     if (length < 0) Fail(std::string("read: ") + std::strerror(errno));
     if (length == 0) break;
@@ -145,6 +173,7 @@ size_t ReadReply(int fd, std::string& status) {
       continue;
     }
     status = head.substr(0, head.find("\r\n"));
+    length_of_body = LengthIn(head);
     body = head.size() - (end + 4);
     WriteBody(head.data() + end + 4, body);
   }
@@ -155,15 +184,19 @@ size_t ReadReply(int fd, std::string& status) {
 
 int main(int argc, char** argv) {
   const Arguments arguments = ParseArguments(argc, argv);
-  const int fd = Connect(arguments);
-  SendRequest(fd, arguments);
-  Report("request sent");
-  AwaitReply(fd, arguments);
+  int fd = Connect(arguments);
   std::string status;
-  const size_t body = ReadReply(fd, status);
-  if (std::fflush(stdout) != 0) Fail("cannot write");
-  Report("reply read: " + status + ", " + std::to_string(body) +
-         " bytes of body");
+  for (unsigned long i = 1; i <= arguments.requests; i++) {
+    const bool last = i == arguments.requests;
+    SendRequest(fd, arguments, last);
+    Report("request sent");
+    AwaitReply(fd, arguments);
+    status.clear();
+    const size_t body = ReadReply(fd, last, status);
+    if (std::fflush(stdout) != 0) Fail("cannot write");
+    Report("reply read: " + status + ", " + std::to_string(body) +
+           " bytes of body");
+  }
   close(fd);
   return status.empty() ? 1 : 0;
 }

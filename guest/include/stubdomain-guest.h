@@ -41,7 +41,8 @@ enum sdg_error {
     SDG_NO_AGENT = -2,    /* no agent serves, or it went away */
     SDG_INVALID = -3,     /* the socket or the plan is not usable */
     SDG_DENIED = -4,      /* the connection is not the caller's */
-    SDG_BUSY = -5,        /* the agent has too many clients */
+    SDG_BUSY = -5,        /* not now: the agent has too many clients, or bytes
+                           * are under way */
     SDG_REFUSED = -6,     /* the stub domain refused the wait */
     SDG_DEVICE = -7,      /* the device, or the agent, made no sense */
     SDG_SYSTEM = -8,      /* a system call failed: see sdg_error_text() */
@@ -94,6 +95,31 @@ int sdg_wait_start(int fd, const char *plan_json, uint32_t timeout_ms);
  * descriptor closed.
  */
 int sdg_wait_finish(int wait, struct sdg_result *result);
+
+/*
+ * As sdg_wait(), for a TCP connection that does not need its socket meanwhile:
+ * the stub domain takes the connection from the socket at once, and gives it to
+ * a new one afterwards, whatever the outcome.
+ *
+ * `fd`: the socket. When the wait has begun it is closed, and *fd is -1. When
+ * the wait has ended, *fd is the new socket, which may have another number.
+ * Bytes that came and were not read are in it. What setsockopt() and fcntl()
+ * set on the old one is to be set again. Other descriptors of the old socket
+ * (of a child process, say) are no longer connected.
+ *
+ * Returns as sdg_wait(). After an error before the wait began, *fd and the
+ * socket are as they were. After an error later *fd is -1: the connection is
+ * lost to the program. That is so if the agent was killed, or if the peer has
+ * not acknowledged for half a minute what was sent last. A program that ends
+ * during the wait closes the connection.
+ *
+ * Waits up to SDG_DETACH_MS, without the stub domain, for the peer to
+ * acknowledge all that was written; after that it is SDG_BUSY. The agent must
+ * run in the network namespace of the socket.
+ */
+#define SDG_DETACH_MS 10000
+int sdg_wait_detached(int *fd, const char *plan_json, uint32_t timeout_ms,
+                      struct sdg_result *result);
 
 /*
  * Write the status of this machine's stub domain, a JSON object, into

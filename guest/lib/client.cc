@@ -69,7 +69,7 @@ void Client::Send(const Request& request, int fd) {
                           "sending to the agent");
 }
 
-std::optional<Answer> Client::TryReceive() {
+std::optional<Answer> Client::TryReceive(UniqueFd* socket) {
   pollfd entry{socket_.get(), POLLIN, 0};
   if (poll(&entry, 1, 0) <= 0) return std::nullopt;
   Packet packet;
@@ -79,14 +79,15 @@ std::optional<Answer> Client::TryReceive() {
   if (packet.truncated) throw JsonError("the agent's answer is too long");
   Answer answer = ParseAnswer(packet.data);
   if (const auto* error = std::get_if<RequestError>(&answer)) throw *error;
+  if (socket != nullptr && packet.fd) *socket = std::move(packet.fd);
   return answer;
 }
 
-Answer Client::Receive() {
+Answer Client::Receive(UniqueFd* socket) {
   while (true) {
     pollfd entry{socket_.get(), POLLIN, 0};
     poll(&entry, 1, -1);
-    if (auto answer = TryReceive()) return *answer;
+    if (auto answer = TryReceive(socket)) return *answer;
   }
 }
 

@@ -39,9 +39,10 @@ class Client {
   void Send(const Request& request, int fd);
   // The next answer; nothing if there is none yet. Throws NoAgent, JsonError,
   // and as RequestError what the agent answered with.
-  std::optional<Answer> TryReceive();
+  // `socket`: where the descriptor goes that came along, if any.
+  std::optional<Answer> TryReceive(UniqueFd* socket = nullptr);
   // The same, but waits for it. Signals do not end that.
-  Answer Receive();
+  Answer Receive(UniqueFd* socket = nullptr);
 
   // How a wait that was sent with `fd` (-1: without) ends. Throws as above.
   Ended ReceiveEnd(int fd);

@@ -21,6 +21,7 @@
 #include "agent/fake_device.h"
 #include "agent/fake_wall_clock.h"
 #include "agent/loopback.h"
+#include "agent/loopback_parameters.h"
 #include "agent/server.h"
 #include "lib/client.h"
 #include "stubdomain-guest.h"
@@ -51,17 +52,17 @@ class LibraryTest : public testing::Test {
     interrupt_ = UniqueFd(eventfd(0, 0));
     thread_ = std::thread([this] {
       FakeWallClock clock;
-      Agent agent(
-          device_, clock,
-          {.answer =
-               [this](Agent::ClientId client, const Answer& answer, bool last) {
-                 server_->SendAnswer(client, answer, last);
-               },
-           .find_socket =
-               [](const Endpoint& guest, const Endpoint& peer) {
-                 return FindSocket(guest, peer);
-               },
-           .interrupts = "fake"});
+      Agent agent(device_, clock,
+                  {.answer =
+                       [this](Agent::ClientId client, const Answer& answer,
+                              bool last, int fd) {
+                         server_->SendAnswer(client, answer, last, fd);
+                       },
+                   .find_socket =
+                       [](const Endpoint& guest, const Endpoint& peer) {
+                         return FindSocket(guest, peer);
+                       },
+                   .interrupts = "fake"});
       agent.Start();
       server_->Run(agent,
                    {{stop_.get(), [this] { server_->Stop(); }},
@@ -146,6 +147,52 @@ TEST_F(LibraryTest, ReplyThatIsThereEndsTheWaitAtOnce) {
   EXPECT_EQ(result.outcome, SDG_REPLIED);
   EXPECT_EQ(result.bytes, 5u);
   EXPECT_EQ(loopback_.Read(10), "hello");
+}
+
+TEST_F(LibraryTest, ConnectionGoesOnInAnotherSocket) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, for TCP_REPAIR";
+  device_.SetParameters(LoopbackParameters(loopback_.guest()));
+  StartAgent();
+  int fd = dup(loopback_.guest());
+  sdg_result result{};
+  auto waiting = std::async(std::launch::async, [&] {
+    return sdg_wait_detached(&fd, nullptr, 0, &result);
+  });
+  EndWait("replied", 42);
+  EXPECT_EQ(waiting.get(), SDG_OK) << sdg_error_text();
+  EXPECT_EQ(result.bytes, 42u);
+  EXPECT_EQ(send(fd, "x", 1, MSG_NOSIGNAL), 1);
+  char byte = 0;
+  EXPECT_EQ(recv(loopback_.peer(), &byte, 1, 0), 1);
+  close(fd);
+}
+
+TEST_F(LibraryTest, RefusedTheSocketIsKept) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, for TCP_REPAIR";
+  StartAgent();
+  sdg_status(nullptr, 0);  // the agent has started
+  device_.AnswerNext(STUBDOMAIN_RESULT_REFUSED, "flow: not followed");
+  int fd = loopback_.guest();
+  EXPECT_EQ(sdg_wait_detached(&fd, nullptr, 0, nullptr), SDG_REFUSED);
+  EXPECT_EQ(fd, loopback_.guest());
+  loopback_.Reply("hello");
+  EXPECT_EQ(sdg_wait_detached(&fd, nullptr, 0, nullptr), SDG_OK);
+  EXPECT_EQ(fd, loopback_.guest());
+}
+
+TEST_F(LibraryTest, WithoutAnotherSocketThereIsNone) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, for TCP_REPAIR";
+  StartAgent();
+  int fd = dup(loopback_.guest());
+  auto waiting = std::async(std::launch::async, [&] {
+    return sdg_wait_detached(&fd, nullptr, 0, nullptr);
+  });
+  AwaitWaits(1);
+  device_.FailOp("reattach", STUBDOMAIN_RESULT_REFUSED, "flow: gone");
+  device_.SetParameters(LoopbackParameters(loopback_.peer()));
+  EndWait("replied", 42);
+  EXPECT_LT(waiting.get(), 0);
+  EXPECT_EQ(fd, -1);
 }
 
 TEST_F(LibraryTest, PollableWaitIsPendingUntilItEnds) {

@@ -3,13 +3,20 @@
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstring>
 #include <exception>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "lib/client.h"
 #include "protocol/json_reader.h"
@@ -62,9 +69,24 @@ int Guard(const Body& body) noexcept {
   }
 }
 
-Client StartWait(int fd, const char* plan_json, uint32_t timeout_ms) {
+// Until the peer has acknowledged all that was written. The agent checks it
+// again, and says what is wrong.
+void AwaitAcknowledged(int fd) {
+  constexpr int kStepMs = 2;
+  const auto end = std::chrono::steady_clock::now() +
+                   std::chrono::milliseconds(SDG_DETACH_MS);
+  int bytes = 0;
+  while (ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes != 0 &&
+         std::chrono::steady_clock::now() < end) {
+    poll(nullptr, 0, kStepMs);
+  }
+}
+
+Client StartWait(int fd, const char* plan_json, uint32_t timeout_ms,
+                 bool detach = false) {
   WaitRequest request;
   request.timeout_ms = timeout_ms;
+  request.detach = detach;
   if (plan_json != nullptr) {
     try {
       request.plan = ParseJsonObject(plan_json);
@@ -77,6 +99,7 @@ Client StartWait(int fd, const char* plan_json, uint32_t timeout_ms) {
     throw RequestError(Reason::kInvalid, "the socket is not a descriptor");
   }
   Client client(AgentSocket());
+  if (detach) AwaitAcknowledged(fd);
   client.Send(request, fd);
   return client;
 }
@@ -90,6 +113,26 @@ int TakeResult(const Answer& answer, sdg_result* result) {
     result->bytes = ended->bytes;
   }
   return SDG_OK;
+}
+
+int WaitDetached(int* fd, const char* plan_json, uint32_t timeout_ms,
+                 sdg_result* result) {
+  Client client = StartWait(*fd, plan_json, timeout_ms, true);
+  while (true) {
+    UniqueFd socket;
+    const Answer answer = client.Receive(&socket);
+    const int taken = TakeResult(answer, result);
+    if (taken == SDG_PENDING) {
+      // The wait has begun: nothing is connected to it any more.
+      close(std::exchange(*fd, -1));
+      continue;
+    }
+    if (*fd < 0) {
+      if (!socket) throw NoAgent("the agent passed no socket");
+      *fd = socket.Release();
+    }
+    return taken;
+  }
 }
 
 static_assert(static_cast<int>(Outcome::kReplied) == SDG_REPLIED &&
@@ -109,6 +152,13 @@ SDG_EXPORT int sdg_wait(int fd, const char* plan_json, uint32_t timeout_ms,
   return Guard([&] {
     Client client = stubdomain::StartWait(fd, plan_json, timeout_ms);
     return stubdomain::TakeResult(client.ReceiveEnd(fd), result);
+  });
+}
+
+SDG_EXPORT int sdg_wait_detached(int* fd, const char* plan_json,
+                                 uint32_t timeout_ms, sdg_result* result) {
+  return Guard([&] {
+    return stubdomain::WaitDetached(fd, plan_json, timeout_ms, result);
   });
 }
 

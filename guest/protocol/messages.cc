@@ -75,6 +75,7 @@ WaitRequest ParseWait(JsonReader& reader) {
   if (const json* flow = reader.Object("flow")) {
     wait.flow = FlowFromJson(*flow, "flow");
   }
+  wait.detach = reader.Boolean("detach").value_or(false);
   ParseOptions(reader, wait);
   return wait;
 }
@@ -103,6 +104,7 @@ std::string Encode(const Request& request) {
   if (const auto* wait = std::get_if<WaitRequest>(&request)) {
     object = {{"op", "wait"}};
     if (wait->flow) object["flow"] = FlowToJson(*wait->flow);
+    if (wait->detach) object["detach"] = true;
     EncodeOptions(*wait, object);
   } else if (const auto* listen = std::get_if<ListenRequest>(&request)) {
     object = {{"op", "listen"},

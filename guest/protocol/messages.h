@@ -2,10 +2,12 @@
 // per SOCK_SEQPACKET message. The grammar is in docs of stubdomain-agent(8):
 //
 //   {"op": "wait", "timeout": MS, "plan": {...}, "suspend": BOOL}   + a socket
+//   {"op": "wait", ..., "detach": true}                             + a socket
 //   {"op": "wait", ..., "flow": {"guest": {...}, "peer": {...}}}
 //   {"op": "listen", "port": N, "accept": "answer", "guest-port": N, ...}
 //     -> {"stub": N}                                     the wait is accepted
 //     -> {"stub": N, "outcome": "replied", "bytes": N}   the wait is over
+//                                        (+ a socket, if it was detached)
 //   {"op": "status"}
 //     -> {"status": {...}}
 //   anything may be answered by
@@ -51,7 +53,7 @@ std::optional<Outcome> OutcomeFromName(std::string_view name);
 enum class Reason {
   kInvalid,  // it is malformed
   kDenied,   // the connection is not the caller's
-  kBusy,     // the agent has too many clients
+  kBusy,     // not now: too many clients, or bytes are under way
   kRefused,  // the stub domain refused it
   kDevice,   // the device did not work
 };
@@ -75,6 +77,9 @@ struct WaitRequest {
   // StubdomainPlan. The device checks it; the agent looks at "bytes" only.
   nlohmann::json plan = nlohmann::json::object();
   bool suspend = true;  // the wait proposes to suspend the VM
+  // The connection is taken from the socket that came along, and goes on in
+  // another one that comes with the outcome.
+  bool detach = false;
 };
 
 // For a new TCP connection to a port of the guest: see StubdomainAccept of

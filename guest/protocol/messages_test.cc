@@ -26,12 +26,14 @@ TEST(ParseRequest, IsTheInverseOfEncode) {
   wait.timeout_ms = UINT32_MAX;
   wait.plan = {{"bytes", 7}};
   wait.suspend = false;
+  wait.detach = true;
   const auto parsed =
       std::get<WaitRequest>(ParseRequest(Encode(Request(wait))));
   EXPECT_EQ(parsed.flow, wait.flow);
   EXPECT_EQ(parsed.timeout_ms, wait.timeout_ms);
   EXPECT_EQ(parsed.plan, wait.plan);
   EXPECT_FALSE(parsed.suspend);
+  EXPECT_TRUE(parsed.detach);
   EXPECT_TRUE(std::holds_alternative<StatusRequest>(
       ParseRequest(Encode(Request(StatusRequest())))));
 }

@@ -60,19 +60,40 @@ static bool check_named(const struct sd_address *address, const char *name,
     return true;
 }
 
-static bool flow_from_qapi(const StubdomainWait *wait, struct sd_wait *out,
+static bool ends_from_qapi(const StubdomainFlow *flow, struct sd_flow_id *out,
                            Error **errp)
+{
+    if (!endpoint_from_qapi(flow->guest, "guest", &out->guest, errp) ||
+        !endpoint_from_qapi(flow->peer, "peer", &out->peer, errp)) {
+        return false;
+    }
+    if (out->guest.family && out->peer.family &&
+        out->guest.family != out->peer.family) {
+        error_setg(errp, "flow.guest.host: not of the address family of "
+                   "flow.peer.host");
+        return false;
+    }
+    return true;
+}
+
+bool stubdomain_flow_from_qapi(const StubdomainFlow *flow,
+                               struct sd_flow_id *out, Error **errp)
+{
+    if (flow->protocol != STUBDOMAIN_PROTOCOL_TCP) {
+        error_setg(errp, "flow.protocol: must be tcp");
+        return false;
+    }
+    return ends_from_qapi(flow, out, errp) &&
+           check_named(&out->peer, "peer", true, errp);
+}
+
+static bool awaited_from_qapi(const StubdomainWait *wait, struct sd_wait *out,
+                              Error **errp)
 {
     const StubdomainFlow *flow = wait->flow;
     struct sd_address *guest = &out->flow.guest, *peer = &out->flow.peer;
 
-    if (!endpoint_from_qapi(flow->guest, "guest", guest, errp) ||
-        !endpoint_from_qapi(flow->peer, "peer", peer, errp)) {
-        return false;
-    }
-    if (guest->family && peer->family && guest->family != peer->family) {
-        error_setg(errp, "flow.guest.host: not of the address family of "
-                   "flow.peer.host");
+    if (!ends_from_qapi(flow, &out->flow, errp)) {
         return false;
     }
     out->protocol = (enum sd_protocol)flow->protocol;
@@ -95,7 +116,7 @@ bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
 {
     memset(out, 0, sizeof(*out));
     out->owner = owner;
-    if (!flow_from_qapi(wait, out, errp)) {
+    if (!awaited_from_qapi(wait, out, errp)) {
         return false;
     }
     if (wait->has_guest_port) {
@@ -144,14 +165,38 @@ static StubdomainEndpoint *endpoint_to_qapi(const struct sd_address *address)
     return endpoint;
 }
 
-StubdomainFlow *stubdomain_flow_to_qapi(const struct sd_stub_info *info)
+StubdomainFlow *stubdomain_flow_to_qapi(enum sd_protocol protocol,
+                                        const struct sd_flow_id *flow)
 {
     StubdomainFlow *converted = g_new0(StubdomainFlow, 1);
 
     converted->has_protocol = true;
-    converted->protocol = (StubdomainProtocol)info->protocol;
-    converted->guest = endpoint_to_qapi(&info->flow.guest);
-    converted->peer = endpoint_to_qapi(&info->flow.peer);
+    converted->protocol = (StubdomainProtocol)protocol;
+    converted->guest = endpoint_to_qapi(&flow->guest);
+    converted->peer = endpoint_to_qapi(&flow->peer);
+    return converted;
+}
+
+StubdomainFlowParameters *
+stubdomain_parameters_to_qapi(const struct sd_flow_parameters *parameters)
+{
+    StubdomainFlowParameters *converted = g_new0(StubdomainFlowParameters, 1);
+
+    converted->flow = stubdomain_flow_to_qapi(SD_TCP, &parameters->flow);
+    converted->send_next = parameters->send_next;
+    converted->receive_next = parameters->receive_next;
+    converted->send_window = parameters->send_window;
+    converted->receive_window = parameters->receive_window;
+    converted->has_send_shift = parameters->scaled;
+    converted->send_shift = parameters->send_shift;
+    converted->has_receive_shift = parameters->scaled;
+    converted->receive_shift = parameters->receive_shift;
+    converted->mss = parameters->mss;
+    converted->sack = parameters->sack;
+    converted->has_timestamp = parameters->timestamps;
+    converted->timestamp = parameters->timestamp;
+    converted->has_timestamp_echo = parameters->timestamps;
+    converted->timestamp_echo = parameters->timestamp_echo;
     return converted;
 }
 
@@ -168,7 +213,7 @@ StubdomainStubInfoList *stubdomain_stubs_to_qapi(StubdomainPCI *dev, size_t max)
 
         info->stub = stubs[i].stub;
         info->owner = (StubdomainOwner)stubs[i].owner;
-        info->flow = stubdomain_flow_to_qapi(&stubs[i]);
+        info->flow = stubdomain_flow_to_qapi(stubs[i].protocol, &stubs[i].flow);
         info->has_accept = stubs[i].accept != SD_ACCEPT_NONE;
         if (info->has_accept) {
             info->accept = stubs[i].accept == SD_ACCEPT_HOLD ?

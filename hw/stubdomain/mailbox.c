@@ -76,61 +76,113 @@ static void collect_ended(StubdomainPCI *dev, StubdomainGuestResponse *response)
     }
 }
 
-static bool lay_stub(StubdomainPCI *dev, const StubdomainWait *wait,
-                     StubdomainGuestResponse *response, Error **errp)
+/* RESULT for what the core said; @place is what of the request it is about. */
+static uint32_t result_of(enum sd_refusal refusal, const char *place,
+                          Error **errp)
+{
+    if (refusal == SD_OK) {
+        return STUBDOMAIN_RESULT_OK;
+    }
+    error_setg(errp, "%s%s", place, sd_refusal_text(refusal));
+    return refusal == SD_REFUSED_FLOW_BUSY ? STUBDOMAIN_RESULT_BUSY
+                                           : STUBDOMAIN_RESULT_REFUSED;
+}
+
+static uint32_t lay_stub(StubdomainPCI *dev, const StubdomainWait *wait,
+                         StubdomainGuestResponse *response, Error **errp)
 {
     struct sd_wait converted;
     enum sd_refusal refusal;
 
     if (!stubdomain_wait_from_qapi(wait, SD_OWNER_GUEST, &converted, errp)) {
-        return false;
+        return STUBDOMAIN_RESULT_REFUSED;
     }
     refusal = sd_wait_for(dev->core, &converted, stubdomain_now(),
                           &response->stub);
     if (refusal != SD_OK) {
-        error_setg(errp, "%s%s",
-                   refusal == SD_REFUSED_TOO_MANY_STUBS ? "" : "flow: ",
-                   sd_refusal_text(refusal));
-        return false;
+        return result_of(refusal, refusal == SD_REFUSED_TOO_MANY_STUBS
+                                  ? "" : "flow: ", errp);
     }
     response->has_stub = true;
     dev->last_stub = response->stub;
-    return true;
+    return STUBDOMAIN_RESULT_OK;
 }
 
-static bool execute(StubdomainPCI *dev, const StubdomainGuestRequest *request,
-                    StubdomainGuestResponse *response, Error **errp)
+/* A connection that loses its socket, or gets one. */
+static uint32_t change_socket(StubdomainPCI *dev,
+                              const StubdomainGuestRequest *request,
+                              const StubdomainFlow *named,
+                              StubdomainGuestResponse *response, Error **errp)
 {
+    struct sd_flow_id flow;
+    struct sd_flow_parameters parameters;
     enum sd_refusal refusal;
 
+    if (!stubdomain_flow_from_qapi(named, &flow, errp)) {
+        return STUBDOMAIN_RESULT_REFUSED;
+    }
+    switch (request->op) {
+    case STUBDOMAIN_GUEST_OP_DETACH:
+        refusal = sd_detach(dev->core, &flow, stubdomain_now());
+        break;
+    case STUBDOMAIN_GUEST_OP_PARAMETERS:
+        refusal = sd_get_flow_parameters(dev->core, &flow, &parameters);
+        if (refusal == SD_OK) {
+            response->parameters = stubdomain_parameters_to_qapi(&parameters);
+        }
+        break;
+    case STUBDOMAIN_GUEST_OP_REATTACH:
+        refusal = sd_reattach(dev->core, &flow, stubdomain_now());
+        break;
+    case STUBDOMAIN_GUEST_OP_CONNECT:
+        refusal = sd_connect_guest(dev->core, &flow,
+                                   request->u.connect.guest_port,
+                                   stubdomain_now());
+        break;
+    default:
+        g_assert_not_reached();
+    }
+    return result_of(refusal, refusal == SD_REFUSED_PORT_IN_USE
+                              ? "guest-port: " : "flow: ", errp);
+}
+
+/* Returns RESULT; for all but OK, @errp is set. */
+static uint32_t execute(StubdomainPCI *dev,
+                        const StubdomainGuestRequest *request,
+                        StubdomainGuestResponse *response, Error **errp)
+{
     switch (request->op) {
     case STUBDOMAIN_GUEST_OP_HELLO:
     case STUBDOMAIN_GUEST_OP_BYE:
         sd_agent(dev->core, request->op == STUBDOMAIN_GUEST_OP_HELLO);
-        return true;
+        return STUBDOMAIN_RESULT_OK;
     case STUBDOMAIN_GUEST_OP_READY:
         sd_ready(dev->core, stubdomain_now());
-        return true;
+        return STUBDOMAIN_RESULT_OK;
     case STUBDOMAIN_GUEST_OP_WAIT:
         return lay_stub(dev, &request->u.wait, response, errp);
     case STUBDOMAIN_GUEST_OP_CANCEL:
-        refusal = sd_cancel(dev->core, SD_OWNER_GUEST, request->u.cancel.stub,
-                            stubdomain_now());
-        if (refusal != SD_OK) {
-            error_setg(errp, "stub: %s", sd_refusal_text(refusal));
-            return false;
-        }
-        return true;
+        return result_of(sd_cancel(dev->core, SD_OWNER_GUEST,
+                                   request->u.cancel.stub, stubdomain_now()),
+                         "stub: ", errp);
+    case STUBDOMAIN_GUEST_OP_DETACH:
+    case STUBDOMAIN_GUEST_OP_PARAMETERS:
+    case STUBDOMAIN_GUEST_OP_REATTACH:
+        return change_socket(dev, request, request->u.detach.flow, response,
+                             errp);
+    case STUBDOMAIN_GUEST_OP_CONNECT:
+        return change_socket(dev, request, request->u.connect.flow, response,
+                             errp);
     case STUBDOMAIN_GUEST_OP_RESULTS:
         collect_ended(dev, response);
-        return true;
+        return STUBDOMAIN_RESULT_OK;
     case STUBDOMAIN_GUEST_OP_STATUS:
         response->has_stubs = true;
         response->stubs = stubdomain_stubs_to_qapi(dev, STATUS_STUBS_MAX);
         response->has_suspends = response->has_restores = true;
         response->suspends = dev->figures.suspends;
         response->restores = dev->figures.restores;
-        return true;
+        return STUBDOMAIN_RESULT_OK;
     default:
         g_assert_not_reached();
     }
@@ -172,6 +224,7 @@ void stubdomain_handle_request(StubdomainPCI *dev)
     g_autoptr(StubdomainGuestResponse) response = NULL;
     g_autoptr(GString) json = NULL;
     Error *error = NULL;
+    uint32_t result;
 
     if (length == 0 || length > STUBDOMAIN_REQUEST_MAX) {
         error_setg(&error, "REQUEST_LENGTH is %u; it must be 1 to %u", length,
@@ -191,8 +244,9 @@ void stubdomain_handle_request(StubdomainPCI *dev)
         return;
     }
     response = g_new0(StubdomainGuestResponse, 1);
-    if (!execute(dev, request, response, &error)) {
-        refuse(dev, STUBDOMAIN_RESULT_REFUSED, error);
+    result = execute(dev, request, response, &error);
+    if (result != STUBDOMAIN_RESULT_OK) {
+        refuse(dev, result, error);
         return;
     }
     json = response_to_json(response);

@@ -25,6 +25,10 @@ StubdomainStubInfoList *qmp_query_stubdomain_stubs(Error **errp)
 }
 
 StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
+                                        bool has_accept,
+                                        StubdomainAccept accept,
+                                        bool has_guest_port,
+                                        uint16_t guest_port,
                                         bool has_received, uint64_t received,
                                         bool has_timeout, uint32_t timeout,
                                         StubdomainPlan *plan,
@@ -36,6 +40,12 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
 }
 
 void qmp_stubdomain_unlisten(uint32_t stub, Error **errp)
+{
+    no_device(errp);
+}
+
+void qmp_stubdomain_connect(StubdomainFlow *flow, uint16_t guest_port,
+                            Error **errp)
 {
     no_device(errp);
 }

@@ -115,6 +115,19 @@ void qmp_stubdomain_unlisten(uint32_t stub, Error **errp)
     }
 }
 
+void qmp_stubdomain_connect(StubdomainFlow *flow, uint16_t guest_port,
+                            Error **errp)
+{
+    StubdomainPCI *dev = stubdomain_find(errp);
+    struct sd_flow_id converted;
+
+    if (dev && stubdomain_flow_from_qapi(flow, &converted, errp) &&
+        !refused(sd_connect_guest(dev->core, &converted, guest_port,
+                                  stubdomain_now()), errp)) {
+        stubdomain_kick(dev);
+    }
+}
+
 void qmp_stubdomain_suspend(Error **errp)
 {
     StubdomainPCI *dev = stubdomain_find(errp);

@@ -215,7 +215,8 @@ static bool on_send(void *opaque, unsigned port, enum sd_side to,
 static void on_waiting(void *opaque, const struct sd_stub_info *info)
 {
     StubdomainPCI *dev = opaque;
-    g_autoptr(StubdomainFlow) flow = stubdomain_flow_to_qapi(info);
+    g_autoptr(StubdomainFlow) flow =
+        stubdomain_flow_to_qapi(info->protocol, &info->flow);
 
     trace_stubdomain_waiting(info->stub);
     qapi_event_send_stubdomain_wait(stubdomain_name(dev), info->stub,

@@ -15,6 +15,7 @@ int main(int argc, char **argv)
     add_mailbox_tests();
     add_setup_tests();
     add_waits_tests();
+    add_detached_tests();
     add_suspend_tests();
     add_migration_tests();
     return g_test_run();

@@ -67,6 +67,7 @@ enum {
 #define STUBDOMAIN_RESULT_LENGTH  2 /* REQUEST_LENGTH is 0 or too large */
 #define STUBDOMAIN_RESULT_SYNTAX  3 /* not JSON, or not of the schema */
 #define STUBDOMAIN_RESULT_REFUSED 4 /* understood, but refused */
+#define STUBDOMAIN_RESULT_BUSY    5 /* refused for now: ask again */
 
 /* INT_STATUS */
 /* the VM was stopped for a suspend, finished or not, and runs again */

@@ -136,7 +136,14 @@ void stubdomain_drop_queued(StubdomainPCI *dev);
 /* convert.c: between QAPI's types and the core's. */
 bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
                                struct sd_wait *out, Error **errp);
-StubdomainFlow *stubdomain_flow_to_qapi(const struct sd_stub_info *info);
+/* The connection that @flow names: the peer in full, the guest at least so that
+ * one connection matches. */
+bool stubdomain_flow_from_qapi(const StubdomainFlow *flow,
+                               struct sd_flow_id *out, Error **errp);
+StubdomainFlow *stubdomain_flow_to_qapi(enum sd_protocol protocol,
+                                        const struct sd_flow_id *flow);
+StubdomainFlowParameters *
+stubdomain_parameters_to_qapi(const struct sd_flow_parameters *parameters);
 StubdomainStubInfoList *stubdomain_stubs_to_qapi(StubdomainPCI *dev,
                                                  size_t max);
 

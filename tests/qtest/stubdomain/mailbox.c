@@ -107,6 +107,9 @@ static const struct {
     { "suspend-text", "{'op': 'wait', 'suspend': 'no', " FLOW "}",
       STUBDOMAIN_RESULT_SYNTAX, "suspend" },
     { "cancel-alone", "{'op': 'cancel'}", STUBDOMAIN_RESULT_SYNTAX, "stub" },
+    { "detach-alone", "{'op': 'detach'}", STUBDOMAIN_RESULT_SYNTAX, "flow" },
+    { "connect-nowhere", "{'op': 'connect', " FLOW "}",
+      STUBDOMAIN_RESULT_SYNTAX, "guest-port" },
     { "cancel-4294967296", "{'op': 'cancel', 'stub': 4294967296}",
       STUBDOMAIN_RESULT_SYNTAX, "stub" },
 
@@ -154,6 +157,15 @@ static const struct {
       STUBDOMAIN_RESULT_REFUSED, "stub" },
     { "stub-0", "{'op': 'cancel', 'stub': 0}",
       STUBDOMAIN_RESULT_REFUSED, "stub" },
+    { "detach-udp",
+      "{'op': 'detach', 'flow': {'protocol': 'udp',"
+      " 'peer': {'host': '10.0.0.1', 'port': 80}}}",
+      STUBDOMAIN_RESULT_REFUSED, "flow.protocol" },
+    { "detach-any",
+      "{'op': 'detach', 'flow': {'peer': {'host': '10.0.0.1'}}}",
+      STUBDOMAIN_RESULT_REFUSED, "flow.peer.port" },
+    { "detach-unknown", "{'op': 'detach', " FLOW "}",
+      STUBDOMAIN_RESULT_REFUSED, "flow" },
 };
 
 static void test_bad_requests(void)

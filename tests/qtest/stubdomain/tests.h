@@ -12,6 +12,7 @@ void add_registers_tests(void);
 void add_mailbox_tests(void);
 void add_setup_tests(void);
 void add_waits_tests(void);
+void add_detached_tests(void);
 void add_suspend_tests(void);
 void add_migration_tests(void);
 
