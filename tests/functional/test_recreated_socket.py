@@ -5,6 +5,8 @@ Copyright (c) 2026 The Stubdomain authors
 SPDX-License-Identifier: GPL-2.0-or-later
 """
 
+import socket
+
 import pytest
 
 from network import HOST
@@ -124,3 +126,21 @@ def test_agent_ends_meanwhile(tap_vm, tap_peer, detach):
     report = program.finish()
     assert report.sha256 == sha256(body + body)
     assert report.texts[1].startswith("wait ended: cancelled")
+
+
+def test_host_connects_the_peer_to_a_port(tap_vm, tap_peer, family, detach):
+    """The other way to go on: in a program that listens, and has never heard of
+    the connection. The one that waited is told that it has it no longer."""
+    program, connection = detach(suspend=False)
+    tap_vm.shell.check("nc -l -p 7000 -e sha256sum >/dev/null 2>&1 &")
+    tap_vm.shell.check("until grep ':1B58' /proc/net/tcp /proc/net/tcp6; "
+                       "do sleep 0.1; done")
+    tap_vm.cmd("stubdomain-connect", {
+        "flow": {"peer": {"host": HOST[family], "port": tap_peer.port}},
+        "guest-port": 7000})
+    body = noise(300_000)
+    connection.send(body)
+    connection.socket.shutdown(socket.SHUT_WR)
+    assert connection.read_end() == f"{sha256(body)}  -\n".encode()
+    report = program.finish()
+    assert report.step("sdwait-http: no socket: flow: ")

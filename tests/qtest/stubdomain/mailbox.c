@@ -73,10 +73,10 @@ static const struct {
     { "wait-alone", "{'op': 'wait'}", STUBDOMAIN_RESULT_SYNTAX, "flow" },
     { "flow-mistyped", "{'op': 'wait', 'flow': 1}", STUBDOMAIN_RESULT_SYNTAX,
       "flow" },
-    { "no-peer", "{'op': 'wait', 'flow': {}}", STUBDOMAIN_RESULT_SYNTAX,
+    { "no-peer", "{'op': 'wait', 'flow': {}}", STUBDOMAIN_RESULT_REFUSED,
       "flow.peer" },
     { "no-port", "{'op': 'wait', 'flow': {'peer': {'host': '10.0.0.1'}}}",
-      STUBDOMAIN_RESULT_SYNTAX, "flow.peer.port" },
+      STUBDOMAIN_RESULT_REFUSED, "flow.peer.port" },
     /* QEMU's visitor names the last part alone of values that do not fit. */
     { "port-65536",
       "{'op': 'wait', 'flow': {'peer': {'host': '10.0.0.1', 'port': 65536}}}",
@@ -91,7 +91,7 @@ static const struct {
       "{'op': 'wait', 'flow': {'peer': {'host': 10, 'port': 80}}}",
       STUBDOMAIN_RESULT_SYNTAX, "flow.peer.host" },
     { "protocol",
-      "{'op': 'wait', 'flow': {'protocol': 'udp',"
+      "{'op': 'wait', 'flow': {'protocol': 'sctp',"
       " 'peer': {'host': '10.0.0.1', 'port': 80}}}",
       STUBDOMAIN_RESULT_SYNTAX, "'protocol'" },
     { "unknown-member", "{'op': 'wait', 'urgent': true, " FLOW "}",
