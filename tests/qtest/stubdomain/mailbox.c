@@ -73,10 +73,6 @@ static const struct {
     { "wait-alone", "{'op': 'wait'}", STUBDOMAIN_RESULT_SYNTAX, "flow" },
     { "flow-mistyped", "{'op': 'wait', 'flow': 1}", STUBDOMAIN_RESULT_SYNTAX,
       "flow" },
-    { "no-peer", "{'op': 'wait', 'flow': {}}", STUBDOMAIN_RESULT_REFUSED,
-      "flow.peer" },
-    { "no-port", "{'op': 'wait', 'flow': {'peer': {'host': '10.0.0.1'}}}",
-      STUBDOMAIN_RESULT_REFUSED, "flow.peer.port" },
     /* QEMU's visitor names the last part alone of values that do not fit. */
     { "port-65536",
       "{'op': 'wait', 'flow': {'peer': {'host': '10.0.0.1', 'port': 65536}}}",
@@ -93,7 +89,9 @@ static const struct {
     { "protocol",
       "{'op': 'wait', 'flow': {'protocol': 'sctp',"
       " 'peer': {'host': '10.0.0.1', 'port': 80}}}",
-      STUBDOMAIN_RESULT_SYNTAX, "'protocol'" },
+      STUBDOMAIN_RESULT_SYNTAX, "protocol" },
+    { "accept", "{'op': 'wait', 'accept': 'maybe', " FLOW "}",
+      STUBDOMAIN_RESULT_SYNTAX, "accept" },
     { "unknown-member", "{'op': 'wait', 'urgent': true, " FLOW "}",
       STUBDOMAIN_RESULT_SYNTAX, "urgent" },
     { "unknown-plan-member", "{'op': 'wait', 'plan': {'lines': 1}, " FLOW "}",
@@ -114,6 +112,18 @@ static const struct {
       STUBDOMAIN_RESULT_SYNTAX, "stub" },
 
     /* understood, but refused */
+    { "no-peer", "{'op': 'wait', 'flow': {}}", STUBDOMAIN_RESULT_REFUSED,
+      "flow.peer.host" },
+    { "no-host", "{'op': 'wait', 'flow': {'peer': {'port': 80}}}",
+      STUBDOMAIN_RESULT_REFUSED, "flow.peer.host" },
+    { "no-port", "{'op': 'wait', 'flow': {'peer': {'host': '10.0.0.1'}}}",
+      STUBDOMAIN_RESULT_REFUSED, "flow.peer.port" },
+    { "udp-without-guest",
+      "{'op': 'wait', 'flow': {'protocol': 'udp',"
+      " 'peer': {'host': '10.0.0.1', 'port': 80}}}",
+      STUBDOMAIN_RESULT_REFUSED, "flow.guest.port" },
+    { "accept-without-port", "{'op': 'wait', 'flow': {}, 'accept': 'hold'}",
+      STUBDOMAIN_RESULT_REFUSED, "flow.guest.port" },
     { "peer-name",
       "{'op': 'wait', 'flow': {'peer': {'host': 'example.org', 'port': 80}}}",
       STUBDOMAIN_RESULT_REFUSED, "flow.peer.host" },
