@@ -40,6 +40,18 @@ inline constexpr uint8_t kIcmpv6EchoReply = 129;
 inline constexpr uint8_t kIcmpv6NeighbourSolicitation = 135;
 inline constexpr uint8_t kIcmpv6NeighbourAdvertisement = 136;
 
+// Kinds of TCP options.
+inline constexpr uint8_t kOptionEnd = 0;
+inline constexpr uint8_t kOptionNoOperation = 1;
+inline constexpr uint8_t kOptionMss = 2;
+inline constexpr uint8_t kOptionWindowScale = 3;
+inline constexpr uint8_t kOptionSackPermitted = 4;
+inline constexpr uint8_t kOptionSack = 5;
+inline constexpr uint8_t kOptionTimestamps = 8;
+inline constexpr uint8_t kOptionMd5 = 19;
+inline constexpr uint8_t kOptionAuthentication = 29;
+inline constexpr uint8_t kOptionMultipath = 30;
+
 inline constexpr uint16_t kArpRequest = 1;
 inline constexpr uint16_t kArpReply = 2;
 

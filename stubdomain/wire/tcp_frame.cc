@@ -19,23 +19,19 @@ constexpr size_t kTcpHeader = 20;
 constexpr size_t kFlagsAt = 13;
 constexpr size_t kChecksumAt = 16;
 
-constexpr uint8_t kNoOperation = 1;
-constexpr uint8_t kSackKind = 5;
-constexpr uint8_t kTimestampsKind = 8;
-
 // The options were parsed before, so their lengths are right.
 void RewriteOptions(std::span<uint8_t> options, uint32_t timestamp_echo) {
   size_t at = 0;
-  while (at < options.size() && options[at] != 0) {
-    if (options[at] == kNoOperation) {
+  while (at < options.size() && options[at] != kOptionEnd) {
+    if (options[at] == kOptionNoOperation) {
       ++at;
       continue;
     }
     const size_t length = options[at + 1];
-    if (options[at] == kTimestampsKind && length == 10) {
+    if (options[at] == kOptionTimestamps && length == 10) {
       Set32(options, at + 6, timestamp_echo);
-    } else if (options[at] == kSackKind) {
-      std::ranges::fill(options.subspan(at, length), kNoOperation);
+    } else if (options[at] == kOptionSack) {
+      std::ranges::fill(options.subspan(at, length), kOptionNoOperation);
     }
     at += length;
   }

@@ -8,22 +8,10 @@
 #include <algorithm>
 
 #include "wire/network_order.h"
+#include "wire/protocol_numbers.h"
 
 namespace stubdomain {
 namespace {
-
-enum Kind : uint8_t {
-  kEnd = 0,
-  kNoOperation = 1,
-  kMss = 2,
-  kWindowScale = 3,
-  kSackPermitted = 4,
-  kSack = 5,
-  kTimestamps = 8,
-  kMd5 = 19,
-  kAuthentication = 29,
-  kMultipath = 30,
-};
 
 constexpr size_t kMaxOptions = 40;
 
@@ -32,33 +20,33 @@ constexpr size_t kMaxOptions = 40;
 void ParseOption(uint8_t kind, std::span<const uint8_t> body,
                  TcpOptions* options) {
   switch (kind) {
-    case kMss:
+    case kOptionMss:
       if (body.size() == 2) options->mss = Get16(body, 0);
       break;
-    case kWindowScale:
+    case kOptionWindowScale:
       if (body.size() == 1) {
         options->window_shift = std::min(body[0], kMaxWindowShift);
       }
       break;
-    case kSackPermitted:
+    case kOptionSackPermitted:
       if (body.empty()) options->sack_permitted = true;
       break;
-    case kSack:
+    case kOptionSack:
       if (body.size() % 8 != 0) break;
       for (size_t at = 0; at < body.size(); at += 8) {
         options->sack.Add({Seq(Get32(body, at)), Seq(Get32(body, at + 4))});
       }
       break;
-    case kTimestamps:
+    case kOptionTimestamps:
       if (body.size() == 8) {
         options->timestamps = Timestamps{Get32(body, 0), Get32(body, 4)};
       }
       break;
-    case kMd5:
-    case kAuthentication:
+    case kOptionMd5:
+    case kOptionAuthentication:
       options->authenticated = true;
       break;
-    case kMultipath:
+    case kOptionMultipath:
       options->multipath = true;
       break;
   }
@@ -78,8 +66,8 @@ size_t BlocksThatFit(const TcpOptions& options) {
 }  // namespace
 
 bool ParseTcpOptions(std::span<const uint8_t> bytes, TcpOptions* options) {
-  while (!bytes.empty() && bytes[0] != kEnd) {
-    if (bytes[0] == kNoOperation) {
+  while (!bytes.empty() && bytes[0] != kOptionEnd) {
+    if (bytes[0] == kOptionNoOperation) {
       bytes = bytes.subspan(1);
       continue;
     }
@@ -102,21 +90,21 @@ void WriteTcpOptions(const TcpOptions& options, std::vector<uint8_t>* bytes) {
     bytes->insert(bytes->end(), values);
   };
   if (options.mss) {
-    append({kMss, 4});
+    append({kOptionMss, 4});
     Append16(bytes, *options.mss);
   }
   if (options.sack_permitted)
-    append({kNoOperation, kNoOperation, kSackPermitted, 2});
+    append({kOptionNoOperation, kOptionNoOperation, kOptionSackPermitted, 2});
   if (options.window_shift) {
-    append({kNoOperation, kWindowScale, 3, *options.window_shift});
+    append({kOptionNoOperation, kOptionWindowScale, 3, *options.window_shift});
   }
   if (options.timestamps) {
-    append({kNoOperation, kNoOperation, kTimestamps, 10});
+    append({kOptionNoOperation, kOptionNoOperation, kOptionTimestamps, 10});
     Append32(bytes, options.timestamps->value);
     Append32(bytes, options.timestamps->echo);
   }
   if (const size_t blocks = BlocksThatFit(options); blocks > 0) {
-    append({kNoOperation, kNoOperation, kSack,
+    append({kOptionNoOperation, kOptionNoOperation, kOptionSack,
             static_cast<uint8_t>(2 + 8 * blocks)});
     for (size_t i = 0; i < blocks; ++i) {
       Append32(bytes, options.sack.blocks[i].begin.value());

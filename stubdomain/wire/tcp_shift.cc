@@ -11,6 +11,7 @@
 
 #include "wire/checksum.h"
 #include "wire/network_order.h"
+#include "wire/protocol_numbers.h"
 
 namespace stubdomain {
 namespace {
@@ -24,10 +25,6 @@ constexpr size_t kDataOffsetAt = 12;
 constexpr size_t kWindowAt = 14;
 constexpr size_t kChecksumAt = 16;
 
-constexpr uint8_t kEndOfOptions = 0;
-constexpr uint8_t kNoOperation = 1;
-constexpr uint8_t kSackKind = 5;
-constexpr uint8_t kTimestampsKind = 8;
 constexpr size_t kTimestampsLength = 10;
 
 // What a checksum covers, and how the checksum changes with it.
@@ -55,16 +52,16 @@ class Header {
   // The options were parsed before, so their lengths are right.
   void ShiftOptions(uint32_t sack, uint32_t timestamp, uint32_t echo) {
     size_t at = kTcpHeader;
-    while (at < bytes_.size() && bytes_[at] != kEndOfOptions) {
-      if (bytes_[at] == kNoOperation) {
+    while (at < bytes_.size() && bytes_[at] != kOptionEnd) {
+      if (bytes_[at] == kOptionNoOperation) {
         ++at;
         continue;
       }
       const size_t length = bytes_[at + 1];
-      if (bytes_[at] == kTimestampsKind && length == kTimestampsLength) {
+      if (bytes_[at] == kOptionTimestamps && length == kTimestampsLength) {
         Add32(at + 2, timestamp);
         Add32(at + 6, echo);
-      } else if (bytes_[at] == kSackKind && length % 8 == 2) {
+      } else if (bytes_[at] == kOptionSack && length % 8 == 2) {
         for (size_t edge = 2; edge < length; edge += 4) {
           Add32(at + edge, sack);
         }
