@@ -5,6 +5,7 @@
 
 #include "agent/agent.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -32,20 +33,16 @@ uint64_t WantedBytes(const json& plan) {
   return JsonReader(plan, "plan").Number("bytes", 1, UINT64_MAX).value_or(1);
 }
 
-std::variant<SocketWait, Ended> ProbeByAddress(
-    const WaitRequest& request, uid_t uid, uint64_t wanted,
-    const std::optional<SocketEntry>& entry) {
-  // Only root may wait for connections that are not its own: how many bytes
-  // come, and when, is a secret of the program that has the connection.
-  if (uid != 0 && (!entry || entry->owner != uid)) {
-    throw RequestError(Reason::kDenied,
-                       "no established connection of yours has these "
-                       "addresses; pass its socket instead");
+// Of a set, an error says which socket it is about.
+template <typename Body>
+auto WithPlace(size_t count, size_t index, const Body& body) {
+  try {
+    return body();
+  } catch (const RequestError& error) {
+    if (count <= 1) throw;
+    throw RequestError(error.reason(),
+                       "socket " + std::to_string(index) + ": " + error.what());
   }
-  if (entry && entry->readable >= wanted) {
-    return Ended{std::nullopt, Outcome::kReplied, entry->readable};
-  }
-  return SocketWait{*request.flow, std::nullopt};
 }
 
 }  // namespace
@@ -116,12 +113,13 @@ void Agent::OnRequest(ClientId client, uid_t uid, const Packet& packet) {
                                                " bytes");
     }
     if (packet.surplus) {
-      throw RequestError(Reason::kInvalid,
-                         "more than one descriptor came along");
+      throw RequestError(Reason::kInvalid, "more than " +
+                                               std::to_string(kMaxDescriptors) +
+                                               " descriptors came along");
     }
     const Request request = ParseRequest(packet.data);
     if (const auto* wait = std::get_if<WaitRequest>(&request)) {
-      Wait(client, uid, *wait, packet.fd);
+      Wait(client, uid, *wait, packet.fds);
     } else if (const auto* listen = std::get_if<ListenRequest>(&request)) {
       Listen(client, uid, *listen);
     } else {
@@ -136,41 +134,79 @@ void Agent::OnRequest(ClientId client, uid_t uid, const Packet& packet) {
 }
 
 void Agent::Wait(ClientId client, uid_t uid, const WaitRequest& request,
-                 const UniqueFd& socket) {
-  if (bool{socket} == request.flow.has_value()) {
+                 const std::vector<UniqueFd>& sockets) {
+  if (sockets.empty() != request.flow.has_value()) {
     throw RequestError(Reason::kInvalid,
                        "a wait names its connection by a socket that comes "
                        "along, or by 'flow'");
   }
-  if (request.detach && !socket) {
-    throw RequestError(Reason::kInvalid, "'detach' is for a socket");
+  if (request.detach && sockets.size() != 1) {
+    throw RequestError(Reason::kInvalid, "'detach' is for one socket");
+  }
+  if (!request.received.empty() && request.received.size() != sockets.size()) {
+    throw RequestError(Reason::kInvalid,
+                       "'received': expected one for each socket");
   }
   const uint64_t wanted = WantedBytes(request.plan);
-  std::variant<SocketWait, Ended> probe;
-  if (socket) {
-    probe = ProbeSocket(socket.get(), wanted);
-  } else {
-    std::optional<SocketEntry> entry;
-    if (request.flow->guest && !request.flow->udp) {
-      entry =
-          environment_.find_socket(*request.flow->guest, request.flow->peer);
+  std::vector<json> messages;
+  for (size_t i = 0; i < std::max<size_t>(sockets.size(), 1); i++) {
+    auto probe = WithPlace(sockets.size(), i, [&] {
+      return sockets.empty()
+                 ? ProbeFlow(uid, request)
+                 : Probe(sockets[i].get(), wanted,
+                         request.received.empty() ? std::nullopt
+                                                  : request.received[i]);
+    });
+    if (auto* ended = std::get_if<Ended>(&probe)) {
+      if (sockets.size() > 1) ended->socket = i;
+      environment_.answer(client, *ended, true, -1);
+      return;
     }
-    probe = ProbeByAddress(request, uid, wanted, entry);
-  }
-  if (const auto* ended = std::get_if<Ended>(&probe)) {
-    environment_.answer(client, *ended, true, -1);
-    return;
-  }
-  const auto& wait = std::get<SocketWait>(probe);
-  json message = {{"flow", FlowToJson(wait.flow)}};
-  if (wait.received) {
-    message["received"] = *wait.received + forgotten_.Of(socket.get());
+    messages.push_back(std::move(std::get<json>(probe)));
   }
   if (request.detach) {
-    DetachAndWait(client, uid, request, std::move(message), socket.get());
+    DetachAndWait(client, uid, request, std::move(messages.front()),
+                  sockets.front().get());
   } else {
-    Lay(client, request, std::move(message));
+    Lay(client, request, std::move(messages));
   }
+}
+
+std::variant<json, Ended> Agent::ProbeFlow(uid_t uid,
+                                           const WaitRequest& request) {
+  std::optional<SocketEntry> entry;
+  if (request.flow->guest && !request.flow->udp) {
+    entry = environment_.find_socket(*request.flow->guest, request.flow->peer);
+  }
+  // Only root may wait for connections that are not its own: how many bytes
+  // come, and when, is a secret of the program that has the connection.
+  if (uid != 0 && (!entry || entry->owner != uid)) {
+    throw RequestError(Reason::kDenied,
+                       "no established connection of yours has these "
+                       "addresses; pass its socket instead");
+  }
+  if (entry && entry->readable >= WantedBytes(request.plan)) {
+    return Ended{std::nullopt, Outcome::kReplied, entry->readable};
+  }
+  return json{{"flow", FlowToJson(*request.flow)}};
+}
+
+std::variant<json, Ended> Agent::Probe(int socket, uint64_t wanted,
+                                       std::optional<uint64_t> received) {
+  const auto probe = ProbeSocket(socket, wanted, received);
+  if (const auto* ended = std::get_if<Ended>(&probe)) return *ended;
+  const auto& wait = std::get<SocketWait>(probe);
+  if (wait.listening) {
+    json guest = {{"port", wait.flow.guest->port}};
+    if (!IsAnyAddress(wait.flow.guest->host)) {
+      guest["host"] = wait.flow.guest->host;
+    }
+    return json{{"flow", {{"guest", guest}}}, {"accept", "hold"}};
+  }
+  json message = {{"flow", FlowToJson(wait.flow)}};
+  if (wait.received)
+    message["received"] = *wait.received + forgotten_.Of(socket);
+  return message;
 }
 
 void Agent::Listen(ClientId client, uid_t uid, const ListenRequest& request) {
@@ -182,27 +218,51 @@ void Agent::Listen(ClientId client, uid_t uid, const ListenRequest& request) {
   json message = {{"flow", {{"guest", {{"port", request.port}}}}},
                   {"accept", request.answer ? "answer" : "hold"}};
   if (request.guest_port != 0) message["guest-port"] = request.guest_port;
-  Lay(client, request, std::move(message));
+  Lay(client, request, {std::move(message)});
 }
 
 template <typename Request>
-void Agent::Lay(ClientId client, const Request& request, json message) {
+void Agent::Lay(ClientId client, const Request& request,
+                std::vector<json> messages) {
   if (stubs_.contains(client)) {
     throw RequestError(Reason::kInvalid, "one wait per connection");
   }
-  message["op"] = "wait";
-  message["plan"] = request.plan;
-  message["suspend"] = request.suspend;
-  if (request.timeout_ms != 0) message["timeout"] = request.timeout_ms;
+  std::vector<uint32_t> laid;
+  try {
+    for (size_t i = 0; i < messages.size(); i++) {
+      json& message = messages[i];
+      message["op"] = "wait";
+      message["plan"] = request.plan;
+      // With the last one: a machine that sleeps lays no more.
+      message["suspend"] = request.suspend && i + 1 == messages.size();
+      if (request.timeout_ms != 0) message["timeout"] = request.timeout_ms;
+      laid.push_back(
+          WithPlace(messages.size(), i, [&] { return LayOne(message); }));
+    }
+  } catch (const RequestError&) {
+    for (const uint32_t stub : laid) Cancel(stub);
+    throw;
+  }
+  for (const uint32_t stub : laid) clients_[stub] = client;
+  environment_.answer(client, Accepted{laid}, false, -1);
+  stubs_[client] = std::move(laid);
+}
+
+uint32_t Agent::LayOne(const json& message) {
   const json response = mailbox_.Call(message);
   const auto stub = JsonReader(response, "").Number("stub", 0, UINT32_MAX);
   if (!stub) {
     throw RequestError(Reason::kDevice, "the device named no stub");
   }
-  const auto number = static_cast<uint32_t>(*stub);
-  clients_[number] = client;
-  stubs_[client] = number;
-  environment_.answer(client, Accepted{number}, false, -1);
+  return static_cast<uint32_t>(*stub);
+}
+
+void Agent::CancelOthers(ClientId client, uint32_t ended) {
+  for (const uint32_t stub : stubs_.at(client)) {
+    if (stub == ended) continue;
+    clients_.erase(stub);
+    Cancel(stub);
+  }
 }
 
 void Agent::SendStatus(ClientId client) {
@@ -215,12 +275,16 @@ void Agent::SendStatus(ClientId client) {
 void Agent::OnGone(ClientId client) {
   const auto found = stubs_.find(client);
   if (found == stubs_.end()) return;
-  const uint32_t stub = found->second;
+  const std::vector<uint32_t> stubs = std::move(found->second);
   stubs_.erase(found);
-  clients_.erase(stub);
-  Cancel(stub);
+  for (const uint32_t stub : stubs) {
+    clients_.erase(stub);
+    Cancel(stub);
+  }
   // The answer reaches nobody, and so the new socket is closed.
-  if (BeginReturn(client, Ended{stub, Outcome::kCancelled, 0})) GiveBack();
+  if (BeginReturn(client, Ended{stubs.front(), Outcome::kCancelled, 0})) {
+    GiveBack();
+  }
 }
 
 void Agent::OnInterrupt() {
@@ -262,8 +326,13 @@ void Agent::FetchResults() {
     if (found == clients_.end()) continue;  // its client hung up meanwhile
     const ClientId client = found->second;
     clients_.erase(found);
-    stubs_.erase(client);
-    const Ended ended{number, *outcome, *bytes};
+    CancelOthers(client, number);
+    const auto stubs = std::move(stubs_.extract(client).mapped());
+    Ended ended{number, *outcome, *bytes};
+    if (stubs.size() > 1) {
+      ended.socket =
+          std::find(stubs.begin(), stubs.end(), number) - stubs.begin();
+    }
     if (!BeginReturn(client, ended)) {
       environment_.answer(client, ended, true, -1);
     }

@@ -16,6 +16,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <variant>
+#include <vector>
 
 #include "agent/detached_socket.h"
 #include "agent/device.h"
@@ -93,14 +95,25 @@ class Agent {
   };
 
   void Wait(ClientId client, uid_t uid, const WaitRequest& request,
-            const UniqueFd& socket);
+            const std::vector<UniqueFd>& sockets);
+  // What the device is to be told about a wait, or how it is over already.
+  std::variant<nlohmann::json, Ended> ProbeFlow(uid_t uid,
+                                                const WaitRequest& request);
+  std::variant<nlohmann::json, Ended> Probe(int socket, uint64_t wanted,
+                                            std::optional<uint64_t> received);
   void Listen(ClientId client, uid_t uid, const ListenRequest& request);
   // A wait for which the connection is taken from its socket.
   void DetachAndWait(ClientId client, uid_t uid, const WaitRequest& request,
                      nlohmann::json message, int socket);
-  // Hands a wait to the device; `message` says what it is for.
+  // Hands a wait to the device; each of `messages` says what it is for, and the
+  // first that ends ends them all. Lays all or none.
   template <typename Request>
-  void Lay(ClientId client, const Request& request, nlohmann::json message);
+  void Lay(ClientId client, const Request& request,
+           std::vector<nlohmann::json> messages);
+  // Returns the stub's number.
+  uint32_t LayOne(const nlohmann::json& message);
+  // Takes back all stubs of the client but `ended`.
+  void CancelOthers(ClientId client, uint32_t ended);
   // The client's connection, if it has no socket, is to get one; false: it has.
   bool BeginReturn(ClientId client, const Ended& ended);
   // Throws RequestError: kBusy, try again.
@@ -116,7 +129,8 @@ class Agent {
   Mailbox mailbox_;
   const Environment environment_;
   std::map<uint32_t, ClientId> clients_;  // by stub
-  std::map<ClientId, uint32_t> stubs_;
+  // In the order of the client's sockets.
+  std::map<ClientId, std::vector<uint32_t>> stubs_;
   std::map<ClientId, Detached> detached_;
   std::list<Returning> returning_;
   ForgottenBytes forgotten_;

@@ -24,7 +24,7 @@ void Agent::DetachAndWait(ClientId client, uid_t uid,
   try {
     // Looked at now: nothing more comes to it.
     Detached detached{repair.Look(), flow, uid, forgotten_.Of(socket)};
-    Lay(client, request, std::move(message));
+    Lay(client, request, {std::move(message)});
     detached_.emplace(client, std::move(detached));
     repair.Disconnect();
   } catch (const std::exception&) {

@@ -44,9 +44,18 @@ class AgentTest : public testing::Test {
   // A message of a client, with a duplicate of `fd` if that is not -1.
   void Request(Agent::ClientId client, const std::string& text, int fd = -1,
                uid_t uid = kUser) {
+    if (fd >= 0) {
+      RequestSet(client, text, {fd}, uid);
+    } else {
+      RequestSet(client, text, {}, uid);
+    }
+  }
+
+  void RequestSet(Agent::ClientId client, const std::string& text,
+                  const std::vector<int>& fds, uid_t uid = kUser) {
     Packet packet;
     packet.data = text;
-    if (fd >= 0) packet.fd = UniqueFd(dup(fd));
+    for (const int fd : fds) packet.fds.emplace_back(dup(fd));
     agent_.OnRequest(client, uid, packet);
   }
 
@@ -195,6 +204,121 @@ TEST_F(AgentTest, DeviceThatNamesNoStubIsAnError) {
   device_.AnswerNext(STUBDOMAIN_RESULT_OK, "{}");
   Request(1, R"({"op":"wait"})", loopback_.guest());
   ExpectError("device", "the device named no stub");
+}
+
+// -- sets of sockets --
+
+class SetTest : public AgentTest {
+ protected:
+  // A wait for `loopback_` and `other_`; returns their stubs.
+  Stubs StartSet(Agent::ClientId client) {
+    RequestSet(client, R"({"op":"wait"})", {loopback_.guest(), other_.guest()});
+    const Sent sent = TakeAnswer();
+    EXPECT_FALSE(sent.last);
+    return sent.answer.at("stubs");
+  }
+
+  Loopback other_;
+};
+
+TEST_F(SetTest, OnlyTheLastStubProposesToSuspend) {
+  RequestSet(1, R"({"op":"wait","timeout":9})",
+             {loopback_.guest(), other_.guest()});
+  const auto requests = device_.Requests();
+  ASSERT_EQ(requests.size(), 2u);
+  EXPECT_EQ(requests[0].at("flow"), FlowToJson(loopback_.flow()));
+  EXPECT_EQ(requests[0].at("suspend"), false);
+  EXPECT_EQ(requests[0].at("timeout"), 9);
+  EXPECT_EQ(requests[1].at("flow"), FlowToJson(other_.flow()));
+  EXPECT_EQ(requests[1].at("suspend"), true);
+}
+
+TEST_F(SetTest, FirstThatEndsEndsAll) {
+  const Stubs stubs = StartSet(1);
+  const uint32_t elsewhere = StartWait(2);
+  device_.EndWait(stubs[1], "replied", 12);
+  agent_.OnInterrupt();
+  const Sent sent = TakeAnswer();
+  EXPECT_EQ(sent.client, 1u);
+  EXPECT_EQ(sent.answer, (json{{"stub", stubs[1]},
+                               {"socket", 1},
+                               {"outcome", "replied"},
+                               {"bytes", 12}}));
+  EXPECT_TRUE(sent.last);
+  EXPECT_EQ(device_.OpenWaits(), Stubs{elsewhere});
+}
+
+TEST_F(SetTest, TwoThatEndTogetherAreOneEnd) {
+  const Stubs stubs = StartSet(1);
+  device_.EndWait(stubs[0], "timeout", 0);
+  device_.EndWait(stubs[1], "timeout", 0);
+  agent_.OnInterrupt();
+  EXPECT_EQ(TakeAnswer().answer.at("socket"), 0);
+  StartWait(1);
+}
+
+TEST_F(SetTest, AllAreCancelledWithTheirClient) {
+  StartSet(1);
+  agent_.OnGone(1);
+  EXPECT_EQ(device_.OpenWaits(), Stubs{});
+}
+
+TEST_F(SetTest, RefusalOfOneTakesTheOthersBack) {
+  device_.RefuseWaitAfter(1, "flow: not followed");
+  RequestSet(1, R"({"op":"wait"})", {loopback_.guest(), other_.guest()});
+  ExpectError("refused", "socket 1: flow: not followed");
+  EXPECT_EQ(device_.OpenWaits(), Stubs{});
+}
+
+TEST_F(SetTest, ReplyThatIsThereEndsIt) {
+  other_.Reply("hello");
+  RequestSet(1, R"({"op":"wait"})", {loopback_.guest(), other_.guest()});
+  EXPECT_EQ(TakeAnswer().answer,
+            (json{{"outcome", "replied"}, {"bytes", 5}, {"socket", 1}}));
+  EXPECT_EQ(device_.OpenWaits(), Stubs{});
+}
+
+TEST_F(SetTest, WhatTheProgramHasSeenIsNoReply) {
+  other_.Reply("hello");
+  RequestSet(1, R"({"op":"wait","received":[null,5]})",
+             {loopback_.guest(), other_.guest()});
+  EXPECT_EQ(device_.LastRequest().at("received"), 5);
+  sent_.clear();
+  RequestSet(2, R"({"op":"wait","received":[0,3]})",
+             {loopback_.guest(), other_.guest()});
+  EXPECT_EQ(TakeAnswer().answer,
+            (json{{"outcome", "replied"}, {"bytes", 2}, {"socket", 1}}));
+}
+
+TEST_F(SetTest, MoreThanWasReceivedIsNotBelieved) {
+  Request(1, R"({"op":"wait","received":[1000]})", loopback_.guest());
+  EXPECT_EQ(device_.LastRequest().at("received"), 0);
+}
+
+TEST_F(SetTest, EachSocketNeedsItsNumber) {
+  RequestSet(1, R"({"op":"wait","received":[1]})",
+             {loopback_.guest(), other_.guest()});
+  ExpectError("invalid", "'received': expected one for each socket");
+}
+
+TEST_F(SetTest, ErrorNamesTheSocket) {
+  const UniqueFd pipe(open("/dev/null", O_RDONLY));
+  RequestSet(1, R"({"op":"wait"})", {loopback_.guest(), pipe.get()});
+  ExpectError("invalid",
+              "socket 1: the descriptor is not a TCP or UDP socket over IPv4 "
+              "or IPv6");
+}
+
+TEST_F(SetTest, SocketThatListensWaitsForAConnection) {
+  const UniqueFd listener(socket(AF_INET6, SOCK_STREAM, 0));
+  ASSERT_EQ(listen(listener.get(), 1), 0);
+  sockaddr_in6 address{};
+  socklen_t length = sizeof(address);
+  getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length);
+  Request(1, R"({"op":"wait"})", listener.get());
+  EXPECT_EQ(device_.LastRequest().at("accept"), "hold");
+  EXPECT_EQ(device_.LastRequest().at("flow"),
+            (json{{"guest", {{"port", ntohs(address.sin6_port)}}}}));
 }
 
 // -- results --
@@ -422,7 +546,7 @@ TEST_F(AgentTest, OverlongMessagesAndSurplusDescriptorsAreRefused) {
   packet.truncated = false;
   packet.surplus = true;
   agent_.OnRequest(1, kUser, packet);
-  ExpectError("invalid", "more than one descriptor came along");
+  ExpectError("invalid", "more than 64 descriptors came along");
 }
 
 // -- without a socket --
@@ -553,7 +677,7 @@ TEST_F(AgentTest, OnlyASocketCanBeDetached) {
           R"({"op":"wait","detach":true,"flow":{"peer":)"
           R"({"host":"10.0.2.2","port":80}}})",
           -1, kRoot);
-  ExpectError("invalid", "'detach' is for a socket");
+  ExpectError("invalid", "'detach' is for one socket");
 }
 
 // -- status --

@@ -77,6 +77,13 @@ class FakeDevice : public Device {
     failure_ = {result, text};
   }
 
+  // Of the next waits, all but the first `count` are refused.
+  void RefuseWaitAfter(int count, const std::string& text) {
+    const std::lock_guard lock(mutex_);
+    waits_until_refusal_ = count;
+    failure_ = {STUBDOMAIN_RESULT_REFUSED, text};
+  }
+
   void EndWait(uint32_t stub, const std::string& outcome, uint64_t bytes) {
     const std::lock_guard lock(mutex_);
     waits_.erase(stub);
@@ -115,6 +122,11 @@ class FakeDevice : public Device {
     for (const auto& request : requests_) ops.push_back(request.at("op"));
     requests_.clear();
     return ops;
+  }
+
+  std::vector<nlohmann::json> Requests() {
+    const std::lock_guard lock(mutex_);
+    return requests_;
   }
 
   nlohmann::json LastRequest() {
@@ -156,7 +168,7 @@ class FakeDevice : public Device {
     }
     json response = json::object();
     const std::string op = request.at("op");
-    if (op == failing_op_) {
+    if (op == failing_op_ || (op == "wait" && waits_until_refusal_-- == 0)) {
       Respond(failure_.first, failure_.second);
       return;
     }
@@ -193,6 +205,7 @@ class FakeDevice : public Device {
   std::string response_;
   std::optional<std::pair<uint32_t, std::string>> forced_;
   std::string failing_op_;
+  int waits_until_refusal_ = -1;  // negative: none
   std::pair<uint32_t, std::string> failure_;
   std::vector<nlohmann::json> requests_;
   std::vector<std::string> log_;

@@ -50,22 +50,41 @@ uint64_t ReadableOf(int fd) {
   return static_cast<uint64_t>(bytes);
 }
 
-// Nothing if there is no peer.
-std::optional<Flow> FlowOf(int fd) {
-  sockaddr_storage guest{};
-  sockaddr_storage peer{};
-  socklen_t guest_length = sizeof(guest);
-  socklen_t peer_length = sizeof(peer);
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&guest), &guest_length) ||
-      getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_length)) {
+// `function` is getsockname or getpeername; nothing if there is no such end.
+template <typename Function>
+std::optional<Endpoint> EndOf(int fd, Function function) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof(address);
+  if (function(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
     return std::nullopt;
   }
-  Flow flow;
-  flow.guest = EndpointFrom(guest);
-  const auto peer_end = EndpointFrom(peer);
-  if (!flow.guest || !peer_end) return std::nullopt;
-  flow.peer = *peer_end;
-  return flow;
+  return EndpointFrom(address);
+}
+
+// Nothing if there is no peer.
+std::optional<Flow> FlowOf(int fd) {
+  const auto guest = EndOf(fd, getsockname);
+  const auto peer = EndOf(fd, getpeername);
+  if (!guest || !peer) return std::nullopt;
+  return Flow{.guest = guest, .peer = *peer};
+}
+
+bool IsListener(int fd) {
+  return IntOption(fd, SO_ACCEPTCONN) == 1 &&
+         IntOption(fd, SO_PROTOCOL) == IPPROTO_TCP;
+}
+
+std::variant<SocketWait, Ended> ProbeListener(int fd) {
+  const auto guest = EndOf(fd, getsockname);
+  if (!guest) {
+    throw RequestError(Reason::kInvalid,
+                       "the socket does not listen on IPv4 or IPv6");
+  }
+  pollfd entry{fd, POLLIN, 0};
+  if (poll(&entry, 1, 0) == 1) {
+    return Ended{std::nullopt, Outcome::kReplied, 0};
+  }
+  return SocketWait{{.guest = guest, .peer = {}}, std::nullopt, true};
 }
 
 bool IsUdp(int fd) {
@@ -136,12 +155,15 @@ uint64_t KernelTcpSocket::Readable() { return ReadableOf(fd_); }
 
 std::optional<Flow> KernelTcpSocket::GetFlow() { return FlowOf(fd_); }
 
-std::variant<SocketWait, Ended> ProbeSocket(TcpSocket& socket,
-                                            uint64_t wanted) {
+std::variant<SocketWait, Ended> ProbeSocket(TcpSocket& socket, uint64_t wanted,
+                                            std::optional<uint64_t> before) {
   // Order matters. What was received is read before what is readable: a byte
   // that comes in between is then counted as reply rather than missed.
   const TcpSocket::Info info = socket.GetInfo();
-  const uint64_t readable = socket.Readable();
+  if (!info.received) before.reset();
+  const uint64_t readable =
+      before ? *info.received - std::min(*before, *info.received)
+             : socket.Readable();
   if (readable >= wanted) {
     return Ended{std::nullopt, Outcome::kReplied, readable};
   }
@@ -166,10 +188,12 @@ std::variant<SocketWait, Ended> ProbeSocket(TcpSocket& socket,
   return wait;
 }
 
-std::variant<SocketWait, Ended> ProbeSocket(int fd, uint64_t wanted) {
+std::variant<SocketWait, Ended> ProbeSocket(int fd, uint64_t wanted,
+                                            std::optional<uint64_t> received) {
   if (IsUdp(fd)) return ProbeUdp(fd);
+  if (IsListener(fd)) return ProbeListener(fd);
   KernelTcpSocket socket(fd);
-  return ProbeSocket(socket, wanted);
+  return ProbeSocket(socket, wanted, received);
 }
 
 }  // namespace stubdomain

@@ -56,16 +56,24 @@ struct SocketWait {
   // What the program has read of the connection, for StubdomainWait.received:
   // whatever comes behind it is the reply.
   std::optional<uint64_t> received;
+  // It is a listening socket: whoever connects to flow.guest is awaited, and
+  // there is no flow.peer.
+  bool listening = false;
 };
 
 // Either what to wait for, or how the wait already ended: with `wanted` bytes
 // there to be read, or because the peer can send no more. Throws RequestError.
-std::variant<SocketWait, Ended> ProbeSocket(TcpSocket& socket, uint64_t wanted);
+// `received`: see WaitRequest.received.
+std::variant<SocketWait, Ended> ProbeSocket(
+    TcpSocket& socket, uint64_t wanted,
+    std::optional<uint64_t> received = std::nullopt);
 
 // The same of a descriptor: a TCP socket, or a UDP socket that is connected,
-// where any datagram is a reply. What comes between this call and the wait
-// message, the program has to see itself: the kernel counts no datagrams.
-std::variant<SocketWait, Ended> ProbeSocket(int fd, uint64_t wanted);
+// where any datagram is a reply, or a listening TCP socket. What comes between
+// this call and the wait message, the program has to see itself: the kernel
+// counts neither datagrams nor new connections.
+std::variant<SocketWait, Ended> ProbeSocket(
+    int fd, uint64_t wanted, std::optional<uint64_t> received = std::nullopt);
 
 }  // namespace stubdomain
 

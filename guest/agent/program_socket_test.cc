@@ -114,8 +114,26 @@ TEST(ProbeSocket, OtherDescriptorsAreRefused) {
 TEST(ProbeSocket, SocketsWithoutAPeerAreRefused) {
   const UniqueFd fresh(socket(AF_INET, SOCK_STREAM, 0));
   EXPECT_EQ(RefusalOf(fresh.get()), "the socket is not connected");
-  ASSERT_EQ(listen(fresh.get(), 1), 0);
-  EXPECT_EQ(RefusalOf(fresh.get()), "the socket is not connected");
+}
+
+TEST(ProbeSocket, ListenerWaitsUntilSomebodyConnects) {
+  const UniqueFd listener(socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof(address);
+  auto* name = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(bind(listener.get(), name, length), 0);
+  ASSERT_EQ(listen(listener.get(), 1), 0);
+  getsockname(listener.get(), name, &length);
+  const auto wait = std::get<SocketWait>(ProbeSocket(listener.get(), 1));
+  EXPECT_TRUE(wait.listening);
+  EXPECT_EQ(wait.flow.guest->host, "127.0.0.1");
+  EXPECT_EQ(wait.flow.guest->port, ntohs(address.sin_port));
+  const UniqueFd client(socket(AF_INET, SOCK_STREAM, 0));
+  ASSERT_EQ(connect(client.get(), name, length), 0);
+  const auto ended = std::get<Ended>(ProbeSocket(listener.get(), 1));
+  EXPECT_EQ(ended.outcome, Outcome::kReplied);
 }
 
 // Two UDP sockets, the first connected to the second.

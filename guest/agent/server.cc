@@ -68,7 +68,8 @@ void Server::SendAnswer(Agent::ClientId id, const Answer& answer, bool last,
   if (found == clients_.end() || found->second.hung_up) return;
   Client& client = found->second;
   // A client that lets its answers pile up loses its connection.
-  if (SendPacket(client.socket.get(), Encode(answer), fd) != 0 || last) {
+  const std::span fds(&fd, fd >= 0 ? 1 : 0);
+  if (SendPacket(client.socket.get(), Encode(answer), fds) != 0 || last) {
     client.hung_up = true;
   }
 }

@@ -10,11 +10,11 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <system_error>
+#include <vector>
 
 #include "protocol/json_reader.h"
 #include "protocol/packet.h"
@@ -22,14 +22,19 @@
 namespace stubdomain {
 namespace {
 
-bool HasDatagrams(int fd) {
-  int type = 0;
-  socklen_t length = sizeof(type);
-  return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 &&
-         type == SOCK_DGRAM;
+int SocketOption(int fd, int option) {
+  int value = 0;
+  socklen_t length = sizeof(value);
+  return getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value : 0;
 }
 
-uint64_t DatagramLength(int fd) {
+// Whether the kernel counts what the socket has received: TCP connections.
+bool IsCounted(int fd) {
+  return SocketOption(fd, SO_TYPE) != SOCK_DGRAM &&
+         SocketOption(fd, SO_ACCEPTCONN) == 0;
+}
+
+uint64_t ReadableBytes(int fd) {
   int bytes = 0;
   if (ioctl(fd, FIONREAD, &bytes) != 0 || bytes < 0) return 0;
   return static_cast<uint64_t>(bytes);
@@ -60,8 +65,8 @@ Client::Client(const std::string& path) {
   }
 }
 
-void Client::Send(const Request& request, int fd) {
-  const int error = SendPacket(socket_.get(), Encode(request), fd);
+void Client::Send(const Request& request, std::span<const int> fds) {
+  const int error = SendPacket(socket_.get(), Encode(request), fds);
   if (error == 0) return;
   // An agent that is too busy has answered so, and hung up.
   if (error == EPIPE || error == ECONNRESET) return;
@@ -79,7 +84,9 @@ std::optional<Answer> Client::TryReceive(UniqueFd* socket) {
   if (packet.truncated) throw JsonError("the agent's answer is too long");
   Answer answer = ParseAnswer(packet.data);
   if (const auto* error = std::get_if<RequestError>(&answer)) throw *error;
-  if (socket != nullptr && packet.fd) *socket = std::move(packet.fd);
+  if (socket != nullptr && !packet.fds.empty()) {
+    *socket = std::move(packet.fds.front());
+  }
   return answer;
 }
 
@@ -91,27 +98,33 @@ Answer Client::Receive(UniqueFd* socket) {
   }
 }
 
-Ended Client::ReceiveEnd(int fd) {
-  // The kernel counts no datagrams, so one that came right before the wait
-  // was laid is only seen here.
-  const bool datagrams = fd >= 0 && HasDatagrams(fd);
+Ended Client::ReceiveEnd(std::span<const int> fds) {
+  // The kernel counts neither datagrams nor new connections, so one that came
+  // right before the wait was laid is only seen here.
+  std::vector<pollfd> entries = {{socket_.get(), POLLIN, 0}};
+  for (const int fd : fds) {
+    entries.push_back({IsCounted(fd) ? -1 : fd, POLLIN, 0});
+  }
   while (true) {
-    std::array<pollfd, 2> entries = {
-        {{socket_.get(), POLLIN, 0}, {datagrams ? fd : -1, POLLIN, 0}}};
     poll(entries.data(), entries.size(), -1);
     if (const auto answer = TryReceive()) {
       if (const auto* ended = std::get_if<Ended>(&*answer)) return *ended;
-    } else if (entries[1].revents & POLLERR) {
-      return {std::nullopt, Outcome::kReset, 0};
-    } else if (entries[1].revents & POLLIN) {
-      return {std::nullopt, Outcome::kReplied, DatagramLength(fd)};
+      continue;
+    }
+    for (size_t i = 1; i < entries.size(); i++) {
+      if (entries[i].revents == 0) continue;
+      const bool failed = (entries[i].revents & POLLERR) != 0;
+      Ended ended{std::nullopt, failed ? Outcome::kReset : Outcome::kReplied,
+                  failed ? 0 : ReadableBytes(entries[i].fd)};
+      if (fds.size() > 1) ended.socket = i - 1;
+      return ended;
     }
   }
 }
 
 nlohmann::json QueryStatus(const std::string& path) {
   Client client(path);
-  client.Send(StatusRequest(), -1);
+  client.Send(StatusRequest());
   const Answer answer = client.Receive();
   const auto* status = std::get_if<Status>(&answer);
   if (status == nullptr) throw JsonError("the agent answered no status");

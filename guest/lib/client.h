@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -34,9 +35,9 @@ class Client {
   // Takes over a connection that Release() gave away.
   explicit Client(UniqueFd socket) : socket_(std::move(socket)) {}
 
-  // `fd` goes along if it is not -1. Throws NoAgent, and std::system_error for
-  // an `fd` that cannot be passed.
-  void Send(const Request& request, int fd);
+  // `fds` go along. Throws NoAgent, and std::system_error for one that cannot
+  // be passed.
+  void Send(const Request& request, std::span<const int> fds = {});
   // The next answer; nothing if there is none yet. Throws NoAgent, JsonError,
   // and as RequestError what the agent answered with.
   // `socket`: where the descriptor goes that came along, if any.
@@ -44,8 +45,8 @@ class Client {
   // The same, but waits for it. Signals do not end that.
   Answer Receive(UniqueFd* socket = nullptr);
 
-  // How a wait that was sent with `fd` (-1: without) ends. Throws as above.
-  Ended ReceiveEnd(int fd);
+  // How a wait that was sent with `fds` ends. Throws as above.
+  Ended ReceiveEnd(std::span<const int> fds);
 
   int fd() const { return socket_.get(); }
   UniqueFd Release() { return std::move(socket_); }

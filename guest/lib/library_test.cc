@@ -286,7 +286,7 @@ size_t CountConnections(const std::string& path, size_t limit,
   std::vector<Client> clients;
   for (size_t i = 0; i < limit; i++) {
     Client client(path);
-    client.Send(StatusRequest(), -1);
+    client.Send(StatusRequest());
     try {
       client.Receive();
     } catch (const RequestError& error) {
@@ -331,7 +331,7 @@ TEST_F(LibraryTest, OtherUsersConnectionsAreDeniedByAddress) {
   std::thread([&] {
     ASSERT_EQ(syscall(SYS_setresuid, 65534, 65534, 65534), 0);
     Client client(path_);
-    client.Send(request, -1);
+    client.Send(request);
     try {
       client.Receive();
     } catch (const RequestError& error) {
@@ -340,7 +340,7 @@ TEST_F(LibraryTest, OtherUsersConnectionsAreDeniedByAddress) {
   }).join();
   EXPECT_EQ(reason, Reason::kDenied);
   Client client(path_);
-  client.Send(request, -1);
+  client.Send(request);
   EXPECT_TRUE(std::holds_alternative<Accepted>(client.Receive()));
 }
 

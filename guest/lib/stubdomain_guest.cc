@@ -100,7 +100,7 @@ Client StartWait(int fd, const char* plan_json, uint32_t timeout_ms,
   }
   Client client(AgentSocket());
   if (detach) AwaitAcknowledged(fd);
-  client.Send(request, fd);
+  client.Send(request, {&fd, 1});
   return client;
 }
 
@@ -151,7 +151,7 @@ SDG_EXPORT int sdg_wait(int fd, const char* plan_json, uint32_t timeout_ms,
                         sdg_result* result) {
   return Guard([&] {
     Client client = stubdomain::StartWait(fd, plan_json, timeout_ms);
-    return stubdomain::TakeResult(client.ReceiveEnd(fd), result);
+    return stubdomain::TakeResult(client.ReceiveEnd({&fd, 1}), result);
   });
 }
 

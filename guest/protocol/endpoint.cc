@@ -45,6 +45,10 @@ std::optional<Endpoint> EndpointFrom(const sockaddr_storage& address) {
   return std::nullopt;
 }
 
+bool IsAnyAddress(std::string_view host) {
+  return host == "0.0.0.0" || host == "::";
+}
+
 std::optional<Endpoint> EndpointFrom(const std::string& host, uint16_t port) {
   // inet_pton() would stop at an embedded zero byte.
   if (port == 0 || host.find('\0') != host.npos) return std::nullopt;

@@ -43,6 +43,8 @@ Endpoint EndpointFrom(const in6_addr& address, uint16_t port);
 std::optional<Endpoint> EndpointFrom(const sockaddr_storage& address);
 // Nothing if `host` is not a numeric address or the port is 0.
 std::optional<Endpoint> EndpointFrom(const std::string& host, uint16_t port);
+// 0.0.0.0 or ::, which is where a socket listens that takes any address.
+bool IsAnyAddress(std::string_view host);
 // "192.0.2.1:80" or "[2001:db8::1]:80".
 std::optional<Endpoint> ParseEndpoint(std::string_view text);
 

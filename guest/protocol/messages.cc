@@ -70,12 +70,27 @@ void ParseOptions(JsonReader& reader, Wait& wait) {
   wait.suspend = reader.Boolean("suspend").value_or(true);
 }
 
+void ParseReceived(JsonReader& reader, WaitRequest& wait) {
+  const json* received = reader.Array("received");
+  if (received == nullptr) return;
+  for (const json& item : *received) {
+    if (item.is_null()) {
+      wait.received.emplace_back();
+    } else if (item.is_number_unsigned()) {
+      wait.received.emplace_back(item.get<uint64_t>());
+    } else {
+      throw JsonError("'received': expected whole numbers, or null");
+    }
+  }
+}
+
 WaitRequest ParseWait(JsonReader& reader) {
   WaitRequest wait;
   if (const json* flow = reader.Object("flow")) {
     wait.flow = FlowFromJson(*flow, "flow");
   }
   wait.detach = reader.Boolean("detach").value_or(false);
+  ParseReceived(reader, wait);
   ParseOptions(reader, wait);
   return wait;
 }
@@ -105,6 +120,9 @@ std::string Encode(const Request& request) {
     object = {{"op", "wait"}};
     if (wait->flow) object["flow"] = FlowToJson(*wait->flow);
     if (wait->detach) object["detach"] = true;
+    for (const auto& received : wait->received) {
+      object["received"].push_back(received ? json(*received) : json());
+    }
     EncodeOptions(*wait, object);
   } else if (const auto* listen = std::get_if<ListenRequest>(&request)) {
     object = {{"op", "listen"},
@@ -138,11 +156,16 @@ Request ParseRequest(std::string_view text) {
 std::string Encode(const Answer& answer) {
   json object;
   if (const auto* accepted = std::get_if<Accepted>(&answer)) {
-    object = {{"stub", accepted->stub}};
+    if (accepted->stubs.size() == 1) {
+      object = {{"stub", accepted->stubs.front()}};
+    } else {
+      object = {{"stubs", accepted->stubs}};
+    }
   } else if (const auto* ended = std::get_if<Ended>(&answer)) {
     object = {{"outcome", OutcomeName(ended->outcome)},
               {"bytes", ended->bytes}};
     if (ended->stub) object["stub"] = *ended->stub;
+    if (ended->socket) object["socket"] = *ended->socket;
   } else if (const auto* status = std::get_if<Status>(&answer)) {
     object = {{"status", status->status}};
   } else {
@@ -151,6 +174,22 @@ std::string Encode(const Answer& answer) {
   }
   return Dump(object);
 }
+
+namespace {
+
+Accepted ParseStubs(const json& stubs) {
+  Accepted accepted;
+  for (const json& stub : stubs) {
+    if (!stub.is_number_unsigned()) {
+      throw JsonError("'stubs': expected whole numbers");
+    }
+    accepted.stubs.push_back(stub.get<uint32_t>());
+  }
+  if (accepted.stubs.empty()) throw JsonError("'stubs': there are none");
+  return accepted;
+}
+
+}  // namespace
 
 Answer ParseAnswer(std::string_view text) {
   const json object = ParseJsonObject(text);
@@ -167,10 +206,12 @@ Answer ParseAnswer(std::string_view text) {
     if (!outcome) throw JsonError("'outcome': '" + *name + "' is not known");
     const auto bytes = reader.Number("bytes", 0, UINT64_MAX);
     if (!bytes) reader.Missing("bytes");
-    return Ended{stub, *outcome, *bytes};
+    return Ended{stub, *outcome, *bytes,
+                 reader.Number("socket", 0, kMaxSockets - 1)};
   }
+  if (const json* stubs = reader.Array("stubs")) return ParseStubs(*stubs);
   if (!stub) reader.Missing("stub");
-  return Accepted{static_cast<uint32_t>(*stub)};
+  return Accepted{{static_cast<uint32_t>(*stub)}};
 }
 
 }  // namespace stubdomain

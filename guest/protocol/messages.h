@@ -2,12 +2,14 @@
 // per SOCK_SEQPACKET message. The grammar is in docs of stubdomain-agent(8):
 //
 //   {"op": "wait", "timeout": MS, "plan": {...}, "suspend": BOOL}   + a socket
+//   {"op": "wait", ..., "received": [N, null, ...]}            + some sockets
 //   {"op": "wait", ..., "detach": true}                             + a socket
 //   {"op": "wait", ..., "flow": {"guest": {...}, "peer": {...}}}
 //   {"op": "listen", "port": N, "accept": "answer", "guest-port": N, ...}
-//     -> {"stub": N}                                     the wait is accepted
+//     -> {"stub": N} or {"stubs": [N, ...]}              the wait is accepted
 //     -> {"stub": N, "outcome": "replied", "bytes": N}   the wait is over
-//                                        (+ a socket, if it was detached)
+//                                        (+ a socket, if it was detached;
+//                                        "socket": INDEX, if there are some)
 //   {"op": "status"}
 //     -> {"status": {...}}
 //   anything may be answered by
@@ -32,12 +34,16 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "protocol/endpoint.h"
+#include "protocol/packet.h"
 
 namespace stubdomain {
 
 inline constexpr char kDefaultSocket[] = "/run/stubdomain/agent.sock";
+// Sockets of one wait.
+inline constexpr size_t kMaxSockets = kMaxDescriptors;
 // Longest message of a program, and of the agent (which hands on what the
 // device answers, see STUBDOMAIN_RESPONSE_MAX, and adds a little).
 inline constexpr size_t kMaxRequest = 16 * 1024;
@@ -72,8 +78,13 @@ class RequestError : public std::runtime_error {
 };
 
 struct WaitRequest {
-  std::optional<Flow> flow;  // absent: the socket that came along
-  uint32_t timeout_ms = 0;   // 0: no limit
+  std::optional<Flow> flow;  // absent: the sockets that came along
+  // Of each of these sockets: what the program had received when it found
+  // nothing to read (tcpi_bytes_received); whatever comes behind it is the
+  // reply. Empty, or absent for one of them: what can be read is the reply's
+  // beginning.
+  std::vector<std::optional<uint64_t>> received;
+  uint32_t timeout_ms = 0;  // 0: no limit
   // StubdomainPlan. The device checks it; the agent looks at "bytes" only.
   nlohmann::json plan = nlohmann::json::object();
   bool suspend = true;  // the wait proposes to suspend the VM
@@ -102,13 +113,15 @@ std::string Encode(const Request& request);
 Request ParseRequest(std::string_view text);
 
 struct Accepted {
-  uint32_t stub;
+  std::vector<uint32_t> stubs;  // in the order of the sockets; at least one
 };
 
 struct Ended {
   std::optional<uint32_t> stub;  // absent: it was over before it began
   Outcome outcome;
   uint64_t bytes;  // bytes of the reply that had come by then
+  // Which socket it was, if the wait was for more than one.
+  std::optional<size_t> socket = std::nullopt;
 };
 
 struct Status {

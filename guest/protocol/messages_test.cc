@@ -86,12 +86,20 @@ TEST(ParseRequest, ErrorsNameThePlace) {
   EXPECT_EQ(RequestErrorOf(R"({"op":"wait","flow":{"peer":{"port":1}}})"),
             "'flow.peer.host' is missing");
   EXPECT_EQ(RequestErrorOf(R"({"op":"wait","received":1})"),
-            "'received' is not known");
+            "'received': expected an array");
+  EXPECT_EQ(RequestErrorOf(R"({"op":"wait","received":[1,-1]})"),
+            "'received': expected whole numbers, or null");
 }
 
 TEST(ParseAnswer, IsTheInverseOfEncode) {
-  EXPECT_EQ(std::get<Accepted>(ParseAnswer(Encode(Answer(Accepted{7})))).stub,
-            7u);
+  for (const auto& stubs : {std::vector<uint32_t>{7}, {7, 9, 8}}) {
+    EXPECT_EQ(
+        std::get<Accepted>(ParseAnswer(Encode(Answer(Accepted{stubs})))).stubs,
+        stubs);
+  }
+  const auto of_a_set = std::get<Ended>(
+      ParseAnswer(Encode(Answer(Ended{7, Outcome::kReplied, 1, 63}))));
+  EXPECT_EQ(of_a_set.socket, 63u);
   for (const Outcome outcome :
        {Outcome::kReplied, Outcome::kClosed, Outcome::kReset, Outcome::kTimeout,
         Outcome::kCancelled}) {
@@ -125,7 +133,8 @@ TEST(ParseAnswer, ErrorTextThatIsNotUtf8CanBeSent) {
 TEST(ParseAnswer, WhatAnAgentCannotSayIsRefused) {
   for (const char* text :
        {"", "{}", R"({"outcome":"won","bytes":1})", R"({"outcome":"replied"})",
-        R"({"stub":-1})", R"({"status":1})"}) {
+        R"({"stub":-1})", R"({"stubs":[]})", R"({"stubs":["1"]})",
+        R"({"outcome":"replied","bytes":1,"socket":64})", R"({"status":1})"}) {
     EXPECT_THROW(ParseAnswer(text), JsonError) << text;
   }
 }

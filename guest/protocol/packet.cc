@@ -1,4 +1,4 @@
-// One message with at most one file descriptor over a SOCK_SEQPACKET socket.
+// One message, with file descriptors, over a SOCK_SEQPACKET socket.
 //
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
@@ -14,8 +14,8 @@
 namespace stubdomain {
 namespace {
 
-// CMSG_SPACE rounds up, so a second descriptor can slip in beside the first.
-constexpr size_t kControlSize = CMSG_SPACE(sizeof(int));
+// CMSG_SPACE rounds up, so one descriptor too many can slip in.
+constexpr size_t kControlSize = CMSG_SPACE(kMaxDescriptors * sizeof(int));
 
 void TakeDescriptors(msghdr& header, Packet& packet) {
   for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr;
@@ -27,30 +27,30 @@ void TakeDescriptors(msghdr& header, Packet& packet) {
     for (size_t i = 0; i < count; i++) {
       int fd;
       std::memcpy(&fd, CMSG_DATA(item) + i * sizeof(int), sizeof(int));
-      if (packet.fd) packet.surplus = true;
-      packet.fd.Reset(fd);
+      packet.fds.emplace_back(fd);
     }
   }
-  if (header.msg_flags & MSG_CTRUNC) packet.surplus = true;
-  if (packet.surplus) packet.fd.Reset();
+  packet.surplus =
+      (header.msg_flags & MSG_CTRUNC) || packet.fds.size() > kMaxDescriptors;
+  if (packet.surplus) packet.fds.clear();
 }
 
 }  // namespace
 
-int SendPacket(int socket, std::string_view data, int fd) {
+int SendPacket(int socket, std::string_view data, std::span<const int> fds) {
   iovec part{const_cast<char*>(data.data()), data.size()};
   msghdr header{};
   header.msg_iov = &part;
   header.msg_iovlen = 1;
   alignas(cmsghdr) char control[kControlSize] = {};
-  if (fd >= 0) {
+  if (!fds.empty()) {
     header.msg_control = control;
-    header.msg_controllen = sizeof(control);
+    header.msg_controllen = CMSG_SPACE(fds.size_bytes());
     cmsghdr* item = CMSG_FIRSTHDR(&header);
     item->cmsg_level = SOL_SOCKET;
     item->cmsg_type = SCM_RIGHTS;
-    item->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(item), &fd, sizeof(int));
+    item->cmsg_len = CMSG_LEN(fds.size_bytes());
+    std::memcpy(CMSG_DATA(item), fds.data(), fds.size_bytes());
   }
   ssize_t sent;
   do {

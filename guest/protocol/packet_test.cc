@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -24,11 +25,12 @@ class PacketTest : public testing::Test {
     theirs_ = UniqueFd(ends[1]);
   }
 
-  // SendPacket() sends one descriptor at most.
-  void SendDescriptors(int count) {
+  // SendPacket() sends kMaxDescriptors at most.
+  void SendDescriptors(size_t count) {
     char byte = 'x';
     iovec part{&byte, 1};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * 8)] = {};
+    alignas(cmsghdr) char
+        control[CMSG_SPACE(sizeof(int) * 2 * kMaxDescriptors)] = {};
     msghdr header{};
     header.msg_iov = &part;
     header.msg_iovlen = 1;
@@ -38,7 +40,7 @@ class PacketTest : public testing::Test {
     item->cmsg_level = SOL_SOCKET;
     item->cmsg_type = SCM_RIGHTS;
     item->cmsg_len = CMSG_LEN(sizeof(int) * count);
-    for (int i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
       const int fd = ours_.get();
       std::memcpy(CMSG_DATA(item) + i * sizeof(int), &fd, sizeof(fd));
     }
@@ -61,14 +63,14 @@ class PacketTest : public testing::Test {
 
 TEST_F(PacketTest, DescriptorArrivesCloseOnExec) {
   const UniqueFd null(open("/dev/null", O_RDWR));
-  ASSERT_EQ(SendPacket(ours_.get(), "hello", null.get()), 0);
+  ASSERT_EQ(SendPacket(ours_.get(), "hello", std::array{null.get()}), 0);
   ASSERT_EQ(ReceivePacket(theirs_.get(), 100, packet_), Received::kPacket);
   EXPECT_EQ(packet_.data, "hello");
-  ASSERT_TRUE(packet_.fd);
-  EXPECT_TRUE(fcntl(packet_.fd.get(), F_GETFD) & FD_CLOEXEC);
+  ASSERT_EQ(packet_.fds.size(), 1u);
+  EXPECT_TRUE(fcntl(packet_.fds[0].get(), F_GETFD) & FD_CLOEXEC);
   struct stat sent, received;
   fstat(null.get(), &sent);
-  fstat(packet_.fd.get(), &received);
+  fstat(packet_.fds[0].get(), &received);
   EXPECT_EQ(sent.st_rdev, received.st_rdev);
 }
 
@@ -82,13 +84,23 @@ TEST_F(PacketTest, MessageAtTheLimitIsWholeAndBeyondMarked) {
   EXPECT_TRUE(packet_.truncated);
 }
 
+TEST_F(PacketTest, DescriptorsAtTheBoundAllArrive) {
+  const UniqueFd null(open("/dev/null", O_RDWR));
+  const std::vector<int> fds(kMaxDescriptors, null.get());
+  ASSERT_EQ(SendPacket(ours_.get(), "hello", fds), 0);
+  ASSERT_EQ(ReceivePacket(theirs_.get(), 100, packet_), Received::kPacket);
+  EXPECT_FALSE(packet_.surplus);
+  EXPECT_EQ(packet_.fds.size(), kMaxDescriptors);
+}
+
 TEST_F(PacketTest, SurplusDescriptorsAreAllClosed) {
-  for (const int count : {2, 3, 8}) {
+  for (const size_t count :
+       {kMaxDescriptors + 1, kMaxDescriptors + 2, 2 * kMaxDescriptors}) {
     SendDescriptors(count);
     const size_t before = OpenDescriptors();
     ASSERT_EQ(ReceivePacket(theirs_.get(), 100, packet_), Received::kPacket);
     EXPECT_TRUE(packet_.surplus);
-    EXPECT_FALSE(packet_.fd);
+    EXPECT_TRUE(packet_.fds.empty());
     EXPECT_EQ(OpenDescriptors(), before) << count;
   }
 }

@@ -9,6 +9,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "lib/client.h"
@@ -105,8 +106,9 @@ ExitCode RunWait(const Options& options, Request request) {
   request.suspend = !options.no_suspend;
 
   Client client(options.socket);
-  client.Send(request, options.fd);
-  const Ended ended = client.ReceiveEnd(options.fd);
+  const std::span fds(&options.fd, options.fd >= 0 ? 1 : 0);
+  client.Send(request, fds);
+  const Ended ended = client.ReceiveEnd(fds);
   if (options.as_json) {
     std::cout << Encode(ended) << "\n";
   } else {
