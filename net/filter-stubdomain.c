@@ -208,7 +208,7 @@ bool stubdomain_filter_send(FilterStubdomain *filter, enum sd_side to,
 
 void stubdomain_drop_queued(StubdomainPCI *dev)
 {
-    for (unsigned port = 0; port < STUBDOMAIN_MAX_PORTS; port++) {
+    for (unsigned port = 0; port < SD_MAX_NICS; port++) {
         if (dev->ports[port]) {
             qemu_purge_queued_packets(NETFILTER(dev->ports[port])->netdev);
         }
@@ -219,7 +219,7 @@ void stubdomain_drop_queued(StubdomainPCI *dev)
 
 static bool attach(StubdomainPCI *dev, FilterStubdomain *filter, Error **errp)
 {
-    for (unsigned port = 0; port < STUBDOMAIN_MAX_PORTS; port++) {
+    for (unsigned port = 0; port < SD_MAX_NICS; port++) {
         if (!dev->ports[port]) {
             dev->ports[port] = filter;
             filter->dev = dev;
@@ -228,7 +228,7 @@ static bool attach(StubdomainPCI *dev, FilterStubdomain *filter, Error **errp)
         }
     }
     error_setg(errp, "stub domain '%s' has %u NICs already, which is the most",
-               stubdomain_name(dev), STUBDOMAIN_MAX_PORTS);
+               stubdomain_name(dev), SD_MAX_NICS);
     return false;
 }
 
@@ -297,7 +297,7 @@ void stubdomain_detach_filters(StubdomainPCI *dev)
 {
     FilterStubdomain *own = dev->own_filter;
 
-    for (unsigned port = 0; port < STUBDOMAIN_MAX_PORTS; port++) {
+    for (unsigned port = 0; port < SD_MAX_NICS; port++) {
         if (dev->ports[port]) {
             detach(dev->ports[port]);
         }

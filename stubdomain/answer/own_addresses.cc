@@ -82,7 +82,7 @@ bool OwnAddresses::Load(Reader& reader) {
   if (count > kMaxOwnAddresses) return reader.Fail();
   for (uint32_t i = 0; i < count && reader.ok(); ++i) {
     Entry entry;
-    entry.port = reader.U32();
+    entry.port = reader.GetNic();
     entry.vlan = reader.U16();
     entry.address = reader.GetAddress();
     entry.mac = reader.GetMac();

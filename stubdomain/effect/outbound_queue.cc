@@ -10,55 +10,70 @@
 
 namespace stubdomain {
 
+OutboundQueue::Queue& OutboundQueue::At(Lane lane) {
+  const size_t index = IndexOf(lane);
+  if (index >= queues_.size()) queues_.resize(index + 1);
+  return queues_[index];
+}
+
+const OutboundQueue::Queue* OutboundQueue::Find(Lane lane) const {
+  const size_t index = IndexOf(lane);
+  return index < queues_.size() ? &queues_[index] : nullptr;
+}
+
 void OutboundQueue::Emit(unsigned port, Side to, Frame frame) {
-  Queue& queue = queues_[{port, to}];
+  Queue& queue = At({port, to});
   if (queue.frames.size() >= kMaxFrames ||
       queue.bytes + frame.bytes.size() > kMaxBytes) {
     return;
   }
   queue.bytes += frame.bytes.size();
   queue.frames.push_back(std::move(frame));
-  queue.full |= queue.busy();
+  ++frames_;
+  if (!queue.full && queue.busy()) {
+    queue.full = true;
+    ++full_;
+  }
 }
 
 FrameOptions OutboundQueue::OptionsFor(unsigned port, Side to) const {
-  const auto queue = queues_.find({port, to});
-  return {.gso = queue != queues_.end() && queue->second.gso};
+  const Queue* queue = Find({port, to});
+  return {.gso = queue != nullptr && queue->gso};
 }
 
 bool OutboundQueue::HasRoom(unsigned port, Side to) const {
-  const auto queue = queues_.find({port, to});
-  return queue == queues_.end() || !queue->second.full;
+  const Queue* queue = Find({port, to});
+  return queue == nullptr || !queue->full;
 }
 
 void OutboundQueue::Observe(Lane lane, const Offload& offload) {
   if (offload.gso == SD_GSO_TCPV4 || offload.gso == SD_GSO_TCPV6) {
-    queues_[lane].gso = true;
+    At(lane).gso = true;
   }
 }
 
-bool OutboundQueue::CanDeliver(const Lane& lane, const Queue& queue,
-                               bool guest_stopped) {
+bool OutboundQueue::CanDeliver(size_t index, bool guest_stopped) const {
+  const Queue& queue = queues_[index];
   return !queue.frames.empty() && !queue.blocked &&
-         !(guest_stopped && lane.to == Side::kGuest);
+         !(guest_stopped && LaneAt(index).to == Side::kGuest);
 }
 
 bool OutboundQueue::deliverable(bool guest_stopped) const {
-  for (const auto& [lane, queue] : queues_) {
-    if (CanDeliver(lane, queue, guest_stopped)) return true;
+  for (size_t i = 0; frames_ > 0 && i < queues_.size(); ++i) {
+    if (CanDeliver(i, guest_stopped)) return true;
   }
   return false;
 }
 
 std::optional<OutboundQueue::Item> OutboundQueue::Next(bool guest_stopped) {
-  auto at = queues_.upper_bound(last_);
-  for (size_t i = 0; i < queues_.size(); ++i, ++at) {
-    if (at == queues_.end()) at = queues_.begin();
-    auto& [lane, queue] = *at;
-    if (!CanDeliver(lane, queue, guest_stopped)) continue;
-    last_ = lane;
-    Item item{lane, std::move(queue.frames.front())};
+  for (size_t i = 1; frames_ > 0 && i <= queues_.size(); ++i) {
+    const size_t index = (last_ + i) % queues_.size();
+    if (!CanDeliver(index, guest_stopped)) continue;
+    last_ = index;
+    Queue& queue = queues_[index];
+    Item item{LaneAt(index), std::move(queue.frames.front())};
     queue.frames.pop_front();
+    --frames_;
     queue.bytes -= item.frame.bytes.size();
     return item;
   }
@@ -66,44 +81,46 @@ std::optional<OutboundQueue::Item> OutboundQueue::Next(bool guest_stopped) {
 }
 
 void OutboundQueue::Refused(Item item) {
-  Queue& queue = queues_[item.lane];
+  Queue& queue = At(item.lane);
   queue.blocked = true;
   queue.bytes += item.frame.bytes.size();
   queue.frames.push_front(std::move(item.frame));
+  ++frames_;
 }
 
 void OutboundQueue::Unblock(Lane lane) {
-  const auto queue = queues_.find(lane);
-  if (queue != queues_.end()) queue->second.blocked = false;
+  if (Find(lane) != nullptr) At(lane).blocked = false;
 }
 
 bool OutboundQueue::busy(Lane lane) const {
-  const auto at = queues_.find(lane);
-  return at != queues_.end() && at->second.busy();
+  const Queue* queue = Find(lane);
+  return queue != nullptr && queue->busy();
 }
 
 bool OutboundQueue::reopenable() const {
-  return std::ranges::any_of(
-      queues_, [](const auto& entry) { return entry.second.reopenable(); });
+  return full_ > 0 && std::ranges::any_of(queues_, &Queue::reopenable);
 }
 
 std::optional<OutboundQueue::Lane> OutboundQueue::Reopen() {
-  for (auto& [lane, queue] : queues_) {
-    if (!queue.reopenable()) continue;
-    queue.full = false;
-    return lane;
-  }
-  return std::nullopt;
+  if (full_ == 0) return std::nullopt;
+  const auto queue = std::ranges::find_if(queues_, &Queue::reopenable);
+  if (queue == queues_.end()) return std::nullopt;
+  queue->full = false;
+  --full_;
+  return LaneAt(static_cast<size_t>(queue - queues_.begin()));
 }
 
 bool OutboundQueue::waiting(Lane lane) const {
-  const auto at = queues_.find(lane);
-  return at != queues_.end() && !at->second.frames.empty();
+  const Queue* queue = Find(lane);
+  return queue != nullptr && !queue->frames.empty();
 }
 
 void OutboundQueue::ClearGuest() {
-  for (auto& [lane, queue] : queues_) {
-    if (lane.to != Side::kGuest) continue;
+  for (size_t i = 0; i < queues_.size(); ++i) {
+    if (LaneAt(i).to != Side::kGuest) continue;
+    Queue& queue = queues_[i];
+    frames_ -= queue.frames.size();
+    full_ -= queue.full ? 1 : 0;
     queue.frames.clear();
     queue.bytes = 0;
     queue.gso = false;

@@ -8,9 +8,8 @@
 
 #include <cstddef>
 #include <deque>
-#include <map>
 #include <optional>
-#include <tuple>
+#include <vector>
 
 #include "wire/frame.h"
 #include "wire/packet.h"
@@ -34,9 +33,6 @@ class OutboundQueue : public Output {
   struct Lane {
     unsigned port;
     Side to;
-    friend bool operator<(const Lane& a, const Lane& b) {
-      return std::tie(a.port, a.to) < std::tie(b.port, b.to);
-    }
   };
   struct Item {
     Lane lane;
@@ -86,11 +82,23 @@ class OutboundQueue : public Output {
     }
   };
 
-  static bool CanDeliver(const Lane& lane, const Queue& queue,
-                         bool guest_stopped);
+  // The queues lie side by side, two for each port.
+  static size_t IndexOf(Lane lane) {
+    return 2 * size_t{lane.port} + (lane.to == Side::kPeer ? 1 : 0);
+  }
+  static Lane LaneAt(size_t index) {
+    return {static_cast<unsigned>(index / 2),
+            index % 2 == 1 ? Side::kPeer : Side::kGuest};
+  }
+  Queue& At(Lane lane);
+  // Null: nothing was ever noted of it.
+  const Queue* Find(Lane lane) const;
+  bool CanDeliver(size_t index, bool guest_stopped) const;
 
-  std::map<Lane, Queue> queues_;
-  Lane last_{0, Side::kGuest};
+  std::vector<Queue> queues_;
+  size_t frames_ = 0;  // in all queues
+  size_t full_ = 0;    // queues that are
+  size_t last_ = 0;    // index of the queue that was served last
 };
 
 }  // namespace stubdomain

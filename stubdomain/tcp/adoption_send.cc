@@ -16,7 +16,7 @@ constexpr uint32_t kMaxWindow = 65535;
 // headers of IPv4 or IPv6 and TCP.
 constexpr uint32_t kMaxGsoPayload = 65535 - 40 - 60;
 // What the timestamps take of each segment, padded.
-constexpr uint32_t kTimestampsLength = 12;
+constexpr uint32_t kTimestampsPadded = 12;
 
 // The fields of a segment that begins before what is urgent ends.
 void MarkUrgent(std::optional<Seq> end, TcpFields* fields) {
@@ -121,6 +121,9 @@ Sender::Supply Adoption::SupplyForPeer() const {
 }
 
 void Adoption::Resend(Time now, Output& output) {
+  // As a rule there is nothing to send again, and with every frame one asks.
+  const Stream& guest = connection_->guest;
+  if (guest.next == guest.acked_seq() && resender_.Deadline() == kNever) return;
   const auto supply = SupplyForPeer();
   while (const auto piece = resender_.Next(supply)) {
     if (!output.HasRoom(connection_->port, Side::kPeer)) {
@@ -195,7 +198,7 @@ void Adoption::SendSynToGuest(Output& output) {
 // The payload of a full segment, in both directions.
 uint32_t Adoption::SegmentSize() const {
   const uint32_t mss = std::min(connection_->guest.mss, connection_->peer.mss);
-  return std::min(mss - (connection_->timestamps() ? kTimestampsLength : 0),
+  return std::min(mss - (connection_->timestamps() ? kTimestampsPadded : 0),
                   kMaxGsoPayload);
 }
 

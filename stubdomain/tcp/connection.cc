@@ -341,7 +341,7 @@ void Connection::Save(Writer& writer) const {
 }
 
 bool Connection::Load(Reader& reader, ResendPool* pool) {
-  port = reader.U32();
+  port = reader.GetNic();
   id = reader.GetFlowId();
   to_guest = LoadLink(reader);
   to_peer = LoadLink(reader);

@@ -37,6 +37,8 @@ struct FlowTable::Entry {
   bool alias = false;    // it is in aliases_
   Side turn_to{};        // with `turn`
   uint64_t turn = 0;     // its place in held_up_; 0: it has none
+  size_t unflushed = 0;  // its place in unflushed_, from 1 on; 0: it has none
+  size_t starved = 0;    // the same in starved_
   Entries::iterator place;
   Time used{};            // when it was put there
   Time timer = kNever;    // its entry in timers_; kNever: it has none
@@ -102,9 +104,13 @@ FlowTable::Result FlowTable::OnFrame(unsigned port, Side from,
 }
 
 FlowTable::Entry* FlowTable::FindEntry(const Key& key) const {
-  return flows_.Find(HashOf(key), [&key](const Entry& entry) {
+  const auto matches = [&key](const Entry& entry) {
     return entry.flow.port() == key.port && entry.flow.id() == key.id;
-  });
+  };
+  if (found_ != nullptr && matches(*found_)) return found_;
+  Entry* entry = flows_.Find(HashOf(key), matches);
+  if (entry != nullptr) found_ = entry;
+  return entry;
 }
 
 FlowTable::Entry* FlowTable::FindOrAdd(const Key& key, Side from,
@@ -190,8 +196,9 @@ void FlowTable::Remove(Entry* entry) {
   if (entry->timer != kNever) {
     timers_.erase({entry->timer, entry->number, entry});
   }
-  unflushed_.erase(entry->number);
-  starved_.erase(entry->number);
+  Mark(entry, false, &Entry::unflushed, &unflushed_);
+  Mark(entry, false, &Entry::starved, &starved_);
+  if (found_ == entry) found_ = nullptr;
   DropTurn(entry);
   if (entry->unknown) --unknown_;
   if (entry->alias) DropAlias(entry);
@@ -261,16 +268,25 @@ void FlowTable::Update(Entry* entry, Time now) {
     if (timer != kNever) timers_.insert({timer, entry->number, entry});
     entry->timer = timer;
   }
-  const auto mark = [entry](bool marked, Marked* entries) {
-    if (marked) {
-      entries->emplace(entry->number, entry);
-    } else if (!entries->empty()) {
-      entries->erase(entry->number);
-    }
-  };
-  mark(flow.needs_flush(), &unflushed_);
-  mark(flow.starved(), &starved_);
+  Mark(entry, flow.needs_flush(), &Entry::unflushed, &unflushed_);
+  Mark(entry, flow.starved(), &Entry::starved, &starved_);
   UpdateTurn(entry);
+}
+
+void FlowTable::Mark(Entry* entry, bool marked, size_t Entry::*place,
+                     Marked* entries) {
+  if (marked == (entry->*place != 0)) return;
+  if (marked) {
+    entries->push_back(entry);
+    entry->*place = entries->size();
+  } else {
+    // The last one takes its place.
+    Entry* last = entries->back();
+    last->*place = entry->*place;
+    (*entries)[last->*place - 1] = last;
+    entries->pop_back();
+    entry->*place = 0;
+  }
 }
 
 template <typename Event>
@@ -288,12 +304,11 @@ void FlowTable::ForAll(Time now, Event event) {
 
 // Each of them once, whether the event takes its mark away or not.
 template <typename Event>
-void FlowTable::ForMarked(Marked* marked, Time now, Event event) {
-  for (auto at = marked->begin(); at != marked->end();) {
-    const auto [number, entry] = *at;
+void FlowTable::ForMarked(const Marked& marked, Time now, Event event) {
+  due_ = marked;
+  for (Entry* entry : due_) {
     event(entry->flow);
     Update(entry, now);
-    at = marked->upper_bound(number);
   }
 }
 
@@ -320,9 +335,9 @@ void FlowTable::Replay(Time now, Output& output) {
 void FlowTable::Flush(Time now, Output& output) {
   if (MayFeed()) {
     fed_ = budget_->news();
-    ForMarked(&starved_, now, [](TcpFlow& flow) { flow.Feed(); });
+    ForMarked(starved_, now, [](TcpFlow& flow) { flow.Feed(); });
   }
-  ForMarked(&unflushed_, now, [&](TcpFlow& flow) { flow.Flush(now, output); });
+  ForMarked(unflushed_, now, [&](TcpFlow& flow) { flow.Flush(now, output); });
 }
 
 void FlowTable::GoOn(unsigned port, Side to, Time now, Output& output) {
@@ -413,6 +428,7 @@ EditRefusal FlowTable::EditReply(const TcpFlow& flow, uint64_t position,
 
 void FlowTable::Clear() {
   unknown_ = 0;
+  found_ = nullptr;
   aliases_.clear();
   unflushed_.clear();
   starved_.clear();

@@ -130,7 +130,9 @@ class FlowTable {
   struct Entry;
   using Entries = std::list<Entry>;
   using Due = std::tuple<Time, uint64_t, Entry*>;
-  using Marked = std::map<uint64_t, Entry*>;  // by number
+  // Entries that an event is due for, in no particular order. Each knows its
+  // place.
+  using Marked = std::vector<Entry*>;
   // Whom a flow waits to send to, and since when: a number that grows.
   using Turn = std::tuple<unsigned, Side, uint64_t>;
 
@@ -156,13 +158,17 @@ class FlowTable {
   void Update(Entry* entry, Time now);
   template <typename Event>
   void ForAll(Time now, Event event);
+  static void Mark(Entry* entry, bool marked, size_t Entry::*place,
+                   Marked* entries);
   template <typename Event>
-  void ForMarked(Marked* marked, Time now, Event event);
+  void ForMarked(const Marked& marked, Time now, Event event);
 
   FlowTableConfig config_;
   BufferBudget* budget_;
   ResendPool resend_;
   FlowIndex<Entry> flows_;
+  // What was found last: frames of a connection come one after the other.
+  mutable Entry* found_ = nullptr;
   // Flows that the guest knows by another port than the peer, as the guest
   // does.
   std::unordered_map<Key, Entry*, Hash> aliases_;
@@ -174,6 +180,7 @@ class FlowTable {
   std::set<Due> timers_;
   Marked unflushed_;
   Marked starved_;
+  Marked due_;        // for ForMarked(), which keeps its memory
   uint64_t fed_ = 0;  // the budget's news when the starved were last offered it
   std::map<Turn, Entry*> held_up_;
   uint64_t last_number_ = 0;

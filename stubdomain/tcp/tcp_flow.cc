@@ -170,8 +170,8 @@ Verdict TcpFlow::Handle(Side from, const Packet& packet, Time now,
   if (!adoption_ && from == Side::kPeer && established() && !closed() &&
       connection_.Overruns(segment)) {
     // The peer makes use of room that only the stub has.
-    adoption_ = std::make_unique<Adoption>(
-        &connection_, Adoption::Guest::kReady, config_, budget_, now);
+    adoption_.emplace(&connection_, Adoption::Guest::kReady, config_, budget_,
+                      now);
   }
   if (!adoption_) {
     connection_.Observe(from, packet, segment);
@@ -198,8 +198,8 @@ Verdict TcpFlow::HandleOpening(const Packet& packet, Time now, Output& output) {
 }
 
 void TcpFlow::MakeAdoption(Time now) {
-  adoption_ = std::make_unique<Adoption>(
-      &connection_, Adoption::Guest::kStopped, config_, budget_, now);
+  adoption_.emplace(&connection_, Adoption::Guest::kStopped, config_, budget_,
+                    now);
 }
 
 AdoptRefusal TcpFlow::unfit() const {
@@ -417,7 +417,7 @@ void TcpFlow::Save(Writer& writer) const {
   translation_.Save(writer);
   writer.Bool(opening_ != nullptr);
   if (opening_) opening_->Save(writer);
-  writer.Bool(adoption_ != nullptr);
+  writer.Bool(adoption_.has_value());
   if (!adoption_) return;
   adoption_->Save(writer);
   writer.Bool(detached_);

@@ -284,9 +284,10 @@ class TcpFlow {
   const FlowConfig* config_;
   BufferBudget* budget_;
   ResendPool* resend_;
-  // At most one of the two; none while following.
+  // At most one of the two; none while following. The adoption lies here, so
+  // that what a frame touches of a flow comes from memory together.
   std::unique_ptr<Opening> opening_;
-  std::unique_ptr<Adoption> adoption_;
+  std::optional<Adoption> adoption_;
   // Only with adoption_, for a guest that counts as stopped there.
   std::unique_ptr<GuestHandshake> handshake_;
 };

@@ -33,11 +33,11 @@ Frame Finish(std::vector<uint8_t> bytes, size_t checksum_at) {
 std::vector<uint8_t> Headers(const Link& link, const Address& source,
                              const Address& destination, uint8_t protocol,
                              uint8_t ttl, size_t length) {
-  std::vector<uint8_t> bytes;
+  HeaderBytes bytes;
   const bool ipv6 = source.family() == Family::kIpv6;
   AppendEthernet(link, ipv6 ? kEtherIpv6 : kEtherIpv4, &bytes);
   AppendIp(source, destination, protocol, ttl, length, &bytes);
-  return bytes;
+  return {bytes.all().begin(), bytes.all().end()};
 }
 
 Link Broadcast() {
@@ -116,20 +116,17 @@ std::vector<Frame> Fragmented(const Frame& datagram, size_t first) {
 }
 
 Frame ArpFor(const Address& target) {
-  std::vector<uint8_t> bytes;
+  HeaderBytes bytes;
   AppendEthernet(Broadcast(), kEtherArp, &bytes);
-  Append16(&bytes, 1);
-  Append16(&bytes, kEtherIpv4);
-  Append16(&bytes, 0x0604);
-  Append16(&bytes, kArpRequest);
-  const auto append = [&bytes](std::span<const uint8_t> more) {
-    bytes.insert(bytes.end(), more.begin(), more.end());
-  };
-  append(kPeerMac.bytes);
-  append(Ip("10.0.2.2").bytes());
-  append(MacAddress().bytes);
-  append(target.bytes());
-  return {std::move(bytes), {}};
+  bytes.Append16(1);
+  bytes.Append16(kEtherIpv4);
+  bytes.Append16(0x0604);
+  bytes.Append16(kArpRequest);
+  bytes.Append(kPeerMac.bytes);
+  bytes.Append(Ip("10.0.2.2").bytes());
+  bytes.Append(MacAddress().bytes);
+  bytes.Append(target.bytes());
+  return {{bytes.all().begin(), bytes.all().end()}, {}};
 }
 
 Frame NeighbourSolicitationFor(const Address& target) {

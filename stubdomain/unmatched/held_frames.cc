@@ -95,7 +95,7 @@ bool HeldFrames::Load(Reader& reader) {
   if (count > kMaxHeldFrames) return reader.Fail();
   for (uint32_t i = 0; i < count && reader.ok(); ++i) {
     Held held;
-    held.port = reader.U32();
+    held.port = reader.GetNic();
     held.frame.offload = LoadOffload(reader);
     const std::span<const uint8_t> bytes = reader.Bytes();
     Packet packet;

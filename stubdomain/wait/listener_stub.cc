@@ -183,7 +183,7 @@ ListenerStub ListenerStub::Load(Reader& reader, Time now) {
   const uint8_t owner = reader.U8();
   if (owner > SD_OWNER_HOST || stub.number_ == 0) reader.Fail();
   stub.owner_ = owner == SD_OWNER_HOST ? SD_OWNER_HOST : SD_OWNER_GUEST;
-  stub.port_ = reader.U32();
+  stub.port_ = reader.GetNic();
   stub.flow_id_.guest = LoadPattern(reader);
   stub.flow_id_.peer = LoadPattern(reader);
   stub.before_ = reader.U64();

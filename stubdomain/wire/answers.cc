@@ -13,19 +13,17 @@
 namespace stubdomain {
 namespace {
 
-void Append(std::span<const uint8_t> more, std::vector<uint8_t>* bytes) {
-  bytes->insert(bytes->end(), more.begin(), more.end());
+std::vector<uint8_t> Copy(std::span<const uint8_t> bytes) {
+  return {bytes.begin(), bytes.end()};
 }
 
 Link Back(const Link& link, const MacAddress& mac) {
   return {.destination = link.source, .source = mac, .vlan = link.vlan};
 }
 
-// Sets the checksum of the ICMP message that begins at `at`; ICMPv6's covers
-// the pseudo header too.
+// Sets the checksum of an ICMP message; ICMPv6's covers the pseudo header too.
 void SetIcmpChecksum(const Address& source, const Address& destination,
-                     size_t at, std::vector<uint8_t>* bytes) {
-  const auto message = std::span(*bytes).subspan(at);
+                     std::span<uint8_t> message) {
   Checksum checksum;
   if (source.family() == Family::kIpv6) {
     checksum.AddPseudoHeader(source, destination, kProtocolIcmpv6,
@@ -38,18 +36,17 @@ void SetIcmpChecksum(const Address& source, const Address& destination,
 
 Frame AnswerArp(const Packet& packet, const MacAddress& mac) {
   const auto& request = std::get<ArpRequest>(packet.body);
-  Frame frame;
-  auto* bytes = &frame.bytes;
-  AppendEthernet(Back(packet.link, mac), kEtherArp, bytes);
-  Append16(bytes, 1);
-  Append16(bytes, kEtherIpv4);
-  Append16(bytes, 0x0604);
-  Append16(bytes, kArpReply);
-  Append(mac.bytes, bytes);
-  Append(request.target.bytes(), bytes);
-  Append(request.sender_mac.bytes, bytes);
-  Append(request.sender.bytes(), bytes);
-  return frame;
+  HeaderBytes bytes;
+  AppendEthernet(Back(packet.link, mac), kEtherArp, &bytes);
+  bytes.Append16(1);
+  bytes.Append16(kEtherIpv4);
+  bytes.Append16(0x0604);
+  bytes.Append16(kArpReply);
+  bytes.Append(mac.bytes);
+  bytes.Append(request.target.bytes());
+  bytes.Append(request.sender_mac.bytes);
+  bytes.Append(request.sender.bytes());
+  return {Copy(bytes.all())};
 }
 
 Frame AnswerNeighbourSolicitation(const Packet& packet, const MacAddress& mac) {
@@ -74,39 +71,41 @@ Frame AnswerNeighbourSolicitation(const Packet& packet, const MacAddress& mac) {
   constexpr uint32_t kSolicited = 0x40000000;
   constexpr uint32_t kOverride = 0x20000000;
   constexpr uint8_t kTargetLinkAddress = 2;
-  Frame frame;
-  auto* bytes = &frame.bytes;
-  AppendEthernet(link, kEtherIpv6, bytes);
+  HeaderBytes bytes;
+  AppendEthernet(link, kEtherIpv6, &bytes);
   AppendIp(solicitation.target, destination, kProtocolIcmpv6, 255, kLength,
-           bytes);
-  const size_t message = bytes->size();
-  bytes->push_back(kIcmpv6NeighbourAdvertisement);
-  bytes->push_back(0);
-  Append16(bytes, 0);
-  Append32(bytes, (solicited ? kSolicited : 0) | kOverride);
-  Append(solicitation.target.bytes(), bytes);
-  bytes->push_back(kTargetLinkAddress);
-  bytes->push_back(1);
-  Append(mac.bytes, bytes);
-  SetIcmpChecksum(solicitation.target, destination, message, bytes);
-  return frame;
+           &bytes);
+  const size_t message = bytes.size();
+  bytes.Append8(kIcmpv6NeighbourAdvertisement);
+  bytes.Append8(0);
+  bytes.Append16(0);
+  bytes.Append32((solicited ? kSolicited : 0) | kOverride);
+  bytes.Append(solicitation.target.bytes());
+  bytes.Append8(kTargetLinkAddress);
+  bytes.Append8(1);
+  bytes.Append(mac.bytes);
+  SetIcmpChecksum(solicitation.target, destination,
+                  bytes.all().subspan(message));
+  return {Copy(bytes.all())};
 }
 
 Frame AnswerEcho(const Packet& packet, const MacAddress& mac) {
   const auto& request = std::get<EchoRequest>(packet.body);
   const IpHeader& ip = *packet.ip;
   const bool ipv6 = ip.source.family() == Family::kIpv6;
-  Frame frame;
-  auto* bytes = &frame.bytes;
-  AppendEthernet(Back(packet.link, mac), packet.ether_type, bytes);
+  HeaderBytes bytes;
+  AppendEthernet(Back(packet.link, mac), packet.ether_type, &bytes);
   AppendIp(ip.destination, ip.source, ip.protocol, kTtl,
-           4 + request.body.size(), bytes);
-  const size_t message = bytes->size();
-  bytes->push_back(ipv6 ? kIcmpv6EchoReply : kIcmpEchoReply);
-  bytes->push_back(0);
-  Append16(bytes, 0);
-  Append(request.body, bytes);
-  SetIcmpChecksum(ip.destination, ip.source, message, bytes);
+           4 + request.body.size(), &bytes);
+  const size_t message = bytes.size();
+  bytes.Append8(ipv6 ? kIcmpv6EchoReply : kIcmpEchoReply);
+  bytes.Append8(0);
+  bytes.Append16(0);
+  Frame frame{Copy(bytes.all())};
+  frame.bytes.insert(frame.bytes.end(), request.body.begin(),
+                     request.body.end());
+  SetIcmpChecksum(ip.destination, ip.source,
+                  std::span(frame.bytes).subspan(message));
   return frame;
 }
 

@@ -5,15 +5,10 @@
 
 #include "wire/checksum.h"
 
-#include <bit>
 #include <cstring>
 
 namespace stubdomain {
 
-// The sum is kept in network order of the words and in host order of the
-// machine at once: one's complement sums do not care about byte order as long
-// as it is the same throughout (RFC 1071, 2.B), so 32-bit words are added as
-// they lie in memory and sum() swaps once.
 Checksum& Checksum::Add(std::span<const uint8_t> bytes) {
   const uint8_t* at = bytes.data();
   size_t left = bytes.size();
@@ -31,12 +26,6 @@ Checksum& Checksum::Add(std::span<const uint8_t> bytes) {
   }
   sum_ += (sum & 0xffffffff) + (sum >> 32);
   return *this;
-}
-
-Checksum& Checksum::Add16(uint16_t word) {
-  const uint8_t bytes[] = {static_cast<uint8_t>(word >> 8),
-                           static_cast<uint8_t>(word)};
-  return Add(bytes);
 }
 
 Checksum& Checksum::AddPseudoHeader(const Address& source,

@@ -1,4 +1,4 @@
-// The headers below the transport layer, appended to a frame.
+// The headers below the transport layer.
 //
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
@@ -10,52 +10,43 @@
 #include "wire/protocol_numbers.h"
 
 namespace stubdomain {
-namespace {
-
-void Append(std::span<const uint8_t> more, std::vector<uint8_t>* bytes) {
-  bytes->insert(bytes->end(), more.begin(), more.end());
-}
-
-}  // namespace
-
-void AppendEthernet(const Link& link, uint16_t ether_type,
-                    std::vector<uint8_t>* bytes) {
-  Append(link.destination.bytes, bytes);
-  Append(link.source.bytes, bytes);
+void AppendEthernet(const Link& link, uint16_t ether_type, HeaderBytes* bytes) {
+  bytes->Append(link.destination.bytes);
+  bytes->Append(link.source.bytes);
   if (link.vlan) {
-    Append16(bytes, kEtherVlan);
-    Append16(bytes, *link.vlan);
+    bytes->Append16(kEtherVlan);
+    bytes->Append16(*link.vlan);
   }
-  Append16(bytes, ether_type);
+  bytes->Append16(ether_type);
 }
 
 void AppendIp(const Address& source, const Address& destination,
               uint8_t protocol, uint8_t ttl, size_t transport_length,
-              std::vector<uint8_t>* bytes) {
+              HeaderBytes* bytes) {
   if (source.family() == Family::kIpv6) {
-    Append32(bytes, 6u << 28);
-    Append16(bytes, static_cast<uint16_t>(transport_length));
-    bytes->push_back(protocol);
-    bytes->push_back(ttl);
-    Append(source.bytes(), bytes);
-    Append(destination.bytes(), bytes);
+    bytes->Append32(6u << 28);
+    bytes->Append16(static_cast<uint16_t>(transport_length));
+    bytes->Append8(protocol);
+    bytes->Append8(ttl);
+    bytes->Append(source.bytes());
+    bytes->Append(destination.bytes());
     return;
   }
   constexpr size_t kHeader = 20;
   constexpr uint16_t kDontFragment = 0x4000;
   const size_t begin = bytes->size();
-  Append16(bytes, 0x4500);
-  Append16(bytes, static_cast<uint16_t>(kHeader + transport_length));
+  bytes->Append16(0x4500);
+  bytes->Append16(static_cast<uint16_t>(kHeader + transport_length));
   // The identification is 0: it means nothing in a packet that must not be
   // fragmented (RFC 6864, 4.1).
-  Append16(bytes, 0);
-  Append16(bytes, kDontFragment);
-  bytes->push_back(ttl);
-  bytes->push_back(protocol);
-  Append16(bytes, 0);
-  Append(source.bytes(), bytes);
-  Append(destination.bytes(), bytes);
-  const std::span<uint8_t> header(bytes->data() + begin, kHeader);
+  bytes->Append16(0);
+  bytes->Append16(kDontFragment);
+  bytes->Append8(ttl);
+  bytes->Append8(protocol);
+  bytes->Append16(0);
+  bytes->Append(source.bytes());
+  bytes->Append(destination.bytes());
+  const auto header = bytes->all().subspan(begin);
   Set16(header, 10, Checksum().Add(header).complement());
 }
 

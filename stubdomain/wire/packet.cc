@@ -20,7 +20,6 @@ constexpr size_t kEthernetHeader = 14;
 constexpr size_t kVlanTag = 4;
 constexpr size_t kIpv4Header = 20;
 constexpr size_t kIpv6Header = 40;
-constexpr size_t kTcpHeader = 20;
 constexpr size_t kUdpHeader = 8;
 constexpr size_t kIcmpHeader = 4;
 constexpr size_t kArpLength = 28;

@@ -6,6 +6,7 @@
 #ifndef STUBDOMAIN_WIRE_PROTOCOL_NUMBERS_H_
 #define STUBDOMAIN_WIRE_PROTOCOL_NUMBERS_H_
 
+#include <cstddef>
 #include <cstdint>
 
 namespace stubdomain {
@@ -39,6 +40,11 @@ inline constexpr uint8_t kIcmpv6EchoRequest = 128;
 inline constexpr uint8_t kIcmpv6EchoReply = 129;
 inline constexpr uint8_t kIcmpv6NeighbourSolicitation = 135;
 inline constexpr uint8_t kIcmpv6NeighbourAdvertisement = 136;
+
+// TCP's header without options, and where its fields are.
+inline constexpr size_t kTcpHeader = 20;
+inline constexpr size_t kTcpFlagsAt = 13;
+inline constexpr size_t kTcpChecksumAt = 16;
 
 // Kinds of TCP options.
 inline constexpr uint8_t kOptionEnd = 0;

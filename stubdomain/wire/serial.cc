@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "stubdomain/stubdomain.h"
+
 namespace stubdomain {
 namespace {
 
@@ -96,6 +98,12 @@ Endpoint Reader::GetEndpoint() {
   endpoint.address = GetAddress();
   endpoint.port = U16();
   return endpoint;
+}
+
+unsigned Reader::GetNic() {
+  const uint32_t nic = U32();
+  if (nic >= SD_MAX_NICS) Fail();
+  return ok_ ? nic : 0;
 }
 
 FlowId Reader::GetFlowId() {

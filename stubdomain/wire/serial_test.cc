@@ -8,6 +8,9 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <optional>
+
+#include "stubdomain/stubdomain.h"
 
 namespace stubdomain {
 namespace {
@@ -83,6 +86,19 @@ TEST(Serial, AnAddressHasAFamily) {
     reader.GetAddress();
     EXPECT_FALSE(reader.ok()) << family;
   }
+}
+
+TEST(Serial, ANicIsOneThatThereCanBe) {
+  const auto nic_of = [](uint32_t number) -> std::optional<unsigned> {
+    Writer writer;
+    writer.U32(number);
+    const auto data = writer.Take();
+    Reader reader(data);
+    const unsigned nic = reader.GetNic();
+    return reader.ok() ? std::optional(nic) : std::nullopt;
+  };
+  EXPECT_EQ(nic_of(SD_MAX_NICS - 1), SD_MAX_NICS - 1);
+  EXPECT_FALSE(nic_of(SD_MAX_NICS));
 }
 
 TEST(Serial, BothEndsOfAFlowAreOfOneFamily) {

@@ -15,10 +15,6 @@
 namespace stubdomain {
 namespace {
 
-constexpr size_t kTcpHeader = 20;
-constexpr size_t kFlagsAt = 13;
-constexpr size_t kChecksumAt = 16;
-
 // The options were parsed before, so their lengths are right.
 void RewriteOptions(std::span<uint8_t> options, uint32_t timestamp_echo) {
   size_t at = 0;
@@ -44,30 +40,31 @@ TcpFrame::TcpFrame(const Route& route, const TcpFields& fields,
     : ipv6_(route.source.address.family() == Family::kIpv6),
       payload_size_(payload_size) {
   const size_t header = kTcpHeader + TcpOptionsLength(fields.options);
-  std::vector<uint8_t>* bytes = &frame_.bytes;
-  bytes->reserve(128 + payload_size);
-  AppendEthernet(route.link, ipv6_ ? kEtherIpv6 : kEtherIpv4, bytes);
+  HeaderBytes bytes;
+  AppendEthernet(route.link, ipv6_ ? kEtherIpv6 : kEtherIpv4, &bytes);
   AppendIp(route.source.address, route.destination.address, kProtocolTcp, kTtl,
-           header + payload_size, bytes);
-  transport_offset_ = bytes->size();
-  Append16(bytes, route.source.port);
-  Append16(bytes, route.destination.port);
-  Append32(bytes, fields.seq.value());
-  Append32(bytes, fields.ack.value());
-  bytes->push_back(static_cast<uint8_t>(header / 4 << 4));
-  bytes->push_back(fields.flags);
-  Append16(bytes, fields.window);
+           header + payload_size, &bytes);
+  transport_offset_ = bytes.size();
+  bytes.Append16(route.source.port);
+  bytes.Append16(route.destination.port);
+  bytes.Append32(fields.seq.value());
+  bytes.Append32(fields.ack.value());
+  bytes.Append8(static_cast<uint8_t>(header / 4 << 4));
+  bytes.Append8(fields.flags);
+  bytes.Append16(fields.window);
   // The checksum field holds the sum over the pseudo header: that is what a
   // partial checksum is, and it makes a full one the complement of all.
-  Append16(bytes,
-           Checksum()
-               .AddPseudoHeader(route.source.address, route.destination.address,
-                                kProtocolTcp,
-                                static_cast<uint32_t>(header + payload_size))
-               .sum());
-  Append16(bytes, fields.urgent);
-  WriteTcpOptions(fields.options, bytes);
-  bytes->resize(bytes->size() + payload_size);
+  bytes.Append16(
+      Checksum()
+          .AddPseudoHeader(route.source.address, route.destination.address,
+                           kProtocolTcp,
+                           static_cast<uint32_t>(header + payload_size))
+          .sum());
+  bytes.Append16(fields.urgent);
+  WriteTcpOptions(fields.options, &bytes);
+  frame_.bytes.reserve(bytes.size() + payload_size);
+  frame_.bytes.assign(bytes.all().begin(), bytes.all().end());
+  frame_.bytes.resize(bytes.size() + payload_size);
 }
 
 std::span<uint8_t> TcpFrame::payload() {
@@ -76,7 +73,7 @@ std::span<uint8_t> TcpFrame::payload() {
 
 Frame TcpFrame::Finish() && {
   const auto segment = std::span(frame_.bytes).subspan(transport_offset_);
-  Set16(segment, kChecksumAt, Checksum().Add(segment).complement());
+  Set16(segment, kTcpChecksumAt, Checksum().Add(segment).complement());
   return std::move(frame_);
 }
 
@@ -86,7 +83,7 @@ Frame TcpFrame::FinishGso(uint16_t gso_size) && {
   frame_.offload.gso_size = gso_size;
   frame_.offload.header_len = static_cast<uint16_t>(header_length());
   frame_.offload.csum_start = static_cast<uint16_t>(transport_offset_);
-  frame_.offload.csum_offset = kChecksumAt;
+  frame_.offload.csum_offset = kTcpChecksumAt;
   return std::move(frame_);
 }
 
@@ -97,15 +94,16 @@ Frame RewriteTcp(const Packet& packet, const TcpRewrite& rewrite) {
   const IpHeader& ip = *packet.ip;
   const auto segment =
       std::span(frame.bytes).subspan(ip.transport_offset, ip.transport_length);
-  if ((segment[kFlagsAt] & kAck) != 0) Set32(segment, 8, rewrite.ack.value());
+  if ((segment[kTcpFlagsAt] & kAck) != 0)
+    Set32(segment, 8, rewrite.ack.value());
   Set16(segment, 14, rewrite.window);
   const size_t header = size_t{segment[12]} >> 4 << 2;
   RewriteOptions(segment.subspan(kTcpHeader, header - kTcpHeader),
                  rewrite.timestamp_echo);
   // A partial checksum covers the pseudo header only, which is as it was.
   if (!frame.offload.needs_csum) {
-    Set16(segment, kChecksumAt, 0);
-    Set16(segment, kChecksumAt,
+    Set16(segment, kTcpChecksumAt, 0);
+    Set16(segment, kTcpChecksumAt,
           Checksum()
               .AddPseudoHeader(ip.source, ip.destination, kProtocolTcp,
                                ip.transport_length)

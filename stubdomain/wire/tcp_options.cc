@@ -85,30 +85,30 @@ size_t TcpOptionsLength(const TcpOptions& options) {
   return LengthBesideBlocks(options) + (blocks > 0 ? 4 + 8 * blocks : 0);
 }
 
-void WriteTcpOptions(const TcpOptions& options, std::vector<uint8_t>* bytes) {
-  const auto append = [bytes](std::initializer_list<uint8_t> values) {
-    bytes->insert(bytes->end(), values);
-  };
+void WriteTcpOptions(const TcpOptions& options, HeaderBytes* bytes) {
   if (options.mss) {
-    append({kOptionMss, 4});
-    Append16(bytes, *options.mss);
+    bytes->Append({kOptionMss, 4});
+    bytes->Append16(*options.mss);
   }
   if (options.sack_permitted)
-    append({kOptionNoOperation, kOptionNoOperation, kOptionSackPermitted, 2});
+    bytes->Append(
+        {kOptionNoOperation, kOptionNoOperation, kOptionSackPermitted, 2});
   if (options.window_shift) {
-    append({kOptionNoOperation, kOptionWindowScale, 3, *options.window_shift});
+    bytes->Append(
+        {kOptionNoOperation, kOptionWindowScale, 3, *options.window_shift});
   }
   if (options.timestamps) {
-    append({kOptionNoOperation, kOptionNoOperation, kOptionTimestamps, 10});
-    Append32(bytes, options.timestamps->value);
-    Append32(bytes, options.timestamps->echo);
+    bytes->Append(
+        {kOptionNoOperation, kOptionNoOperation, kOptionTimestamps, 10});
+    bytes->Append32(options.timestamps->value);
+    bytes->Append32(options.timestamps->echo);
   }
   if (const size_t blocks = BlocksThatFit(options); blocks > 0) {
-    append({kOptionNoOperation, kOptionNoOperation, kOptionSack,
-            static_cast<uint8_t>(2 + 8 * blocks)});
+    bytes->Append({kOptionNoOperation, kOptionNoOperation, kOptionSack,
+                   static_cast<uint8_t>(2 + 8 * blocks)});
     for (size_t i = 0; i < blocks; ++i) {
-      Append32(bytes, options.sack.blocks[i].begin.value());
-      Append32(bytes, options.sack.blocks[i].end.value());
+      bytes->Append32(options.sack.blocks[i].begin.value());
+      bytes->Append32(options.sack.blocks[i].end.value());
     }
   }
 }

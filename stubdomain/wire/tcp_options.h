@@ -10,8 +10,8 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <vector>
 
+#include "wire/header_bytes.h"
 #include "wire/seq.h"
 
 namespace stubdomain {
@@ -54,7 +54,7 @@ bool ParseTcpOptions(std::span<const uint8_t> bytes, TcpOptions* options);
 
 // Appends the options, padded to a multiple of four bytes. As many SACK blocks
 // as fit into the header are written.
-void WriteTcpOptions(const TcpOptions& options, std::vector<uint8_t>* bytes);
+void WriteTcpOptions(const TcpOptions& options, HeaderBytes* bytes);
 // Bytes that it appends.
 size_t TcpOptionsLength(const TcpOptions& options);
 

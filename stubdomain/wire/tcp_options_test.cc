@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace stubdomain {
 namespace {
 
@@ -21,16 +23,21 @@ bool Parses(const std::vector<uint8_t>& bytes) {
   return ParseTcpOptions(bytes, &options);
 }
 
+std::vector<uint8_t> Written(const TcpOptions& options) {
+  HeaderBytes bytes;
+  WriteTcpOptions(options, &bytes);
+  EXPECT_EQ(TcpOptionsLength(options), bytes.size());
+  return {bytes.all().begin(), bytes.all().end()};
+}
+
 TEST(TcpOptions, WhatIsWrittenIsRead) {
   TcpOptions options;
   options.mss = 1234;
   options.window_shift = 9;
   options.sack_permitted = true;
   options.timestamps = Timestamps{0x01020304, 0xfffefdfc};
-  std::vector<uint8_t> bytes;
-  WriteTcpOptions(options, &bytes);
+  const auto bytes = Written(options);
   EXPECT_EQ(bytes.size() % 4, 0u);
-  EXPECT_EQ(TcpOptionsLength(options), bytes.size());
   const TcpOptions read = Parsed(bytes);
   EXPECT_EQ(read.mss, options.mss);
   EXPECT_EQ(read.window_shift, options.window_shift);
@@ -43,17 +50,13 @@ TEST(TcpOptions, AsManySackBlocksAsFitAreWritten) {
   for (uint32_t i = 0; i < kMaxSackBlocks; ++i) {
     options.sack.Add({Seq(100 * i), Seq(100 * i + 50)});
   }
-  std::vector<uint8_t> bytes;
-  WriteTcpOptions(options, &bytes);
+  auto bytes = Written(options);
   EXPECT_EQ(bytes.size(), 36u);
-  EXPECT_EQ(TcpOptionsLength(options), 36u);
   EXPECT_EQ(Parsed(bytes).sack.count, 4);
 
   options.timestamps = Timestamps{};
-  bytes.clear();
-  WriteTcpOptions(options, &bytes);
+  bytes = Written(options);
   EXPECT_EQ(bytes.size(), 40u);
-  EXPECT_EQ(TcpOptionsLength(options), 40u);
   const TcpOptions read = Parsed(bytes);
   ASSERT_EQ(read.sack.count, 3);
   EXPECT_EQ(read.sack.blocks[2], (SeqRange{Seq(200), Seq(250)}));

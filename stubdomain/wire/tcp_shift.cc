@@ -16,14 +16,12 @@
 namespace stubdomain {
 namespace {
 
-constexpr size_t kTcpHeader = 20;
 constexpr size_t kSourcePortAt = 0;
 constexpr size_t kDestinationPortAt = 2;
 constexpr size_t kSeqAt = 4;
 constexpr size_t kAckAt = 8;
 constexpr size_t kDataOffsetAt = 12;
 constexpr size_t kWindowAt = 14;
-constexpr size_t kChecksumAt = 16;
 
 constexpr size_t kTimestampsLength = 10;
 
@@ -107,7 +105,7 @@ void ShiftTcp(const Packet& packet, const TcpShift& shift, Frame* frame) {
       std::span(frame->bytes)
           .subspan(packet.ip->transport_offset, packet.ip->transport_length);
   Header header(bytes.first(size_t{bytes[kDataOffsetAt]} >> 4 << 2),
-                kChecksumAt);
+                kTcpChecksumAt);
   const bool ack = segment.has(kAck);
   header.Add16(kSourcePortAt, shift.source_port);
   header.Add16(kDestinationPortAt, shift.destination_port);

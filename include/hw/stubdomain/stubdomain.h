@@ -26,8 +26,6 @@ OBJECT_DECLARE_SIMPLE_TYPE(StubdomainPCI, STUBDOMAIN_PCI)
 #define TYPE_FILTER_STUBDOMAIN "filter-stubdomain"
 OBJECT_DECLARE_SIMPLE_TYPE(FilterStubdomain, FILTER_STUBDOMAIN)
 
-/* NICs that one stub domain can care for. */
-#define STUBDOMAIN_MAX_PORTS 16
 /*
  * Ended waits that the guest has not asked for; the oldest is forgotten. All
  * open waits may end at once, so there are no more of them.
@@ -73,7 +71,7 @@ struct StubdomainPCI {
     QEMUBH *announce_bh;
     QEMUTimer *timer;
     bool dispatching;           /* inside sd_dispatch() */
-    FilterStubdomain *ports[STUBDOMAIN_MAX_PORTS];
+    FilterStubdomain *ports[SD_MAX_NICS];
     FilterStubdomain *own_filter;
 
     SuspendFile *file;

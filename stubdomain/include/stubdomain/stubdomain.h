@@ -38,6 +38,8 @@ typedef struct sd_stub sd_stub;
 
 /* The longest frame: a GSO frame of 64 KiB and its headers. */
 #define SD_FRAME_MAX (65536 + 256)
+/* NICs of a VM; they are numbered from 0 on. */
+#define SD_MAX_NICS 16
 /* No deadline. */
 #define SD_NEVER UINT64_MAX
 /* Longest time that a suspend waits for connections which nobody waits on to
