@@ -3,9 +3,9 @@
 #   make            build everything
 #   make demo       the main job, live
 #   make check      all tests; SUITE=style|unit|engine|fuzz|qtest|functional|
-#                   libvirt for one
+#                   storage|libvirt for one
 #   make fuzz       for long: TARGET=frames|serial|state SECONDS=3600
-#   make bench      SUITE=engine; figures in build/bench/
+#   make bench      SUITE=engine|storage; figures in build/bench/
 #   make install    PREFIX=/usr/local DESTDIR=
 #
 # Copyright (c) 2026 The Stubdomain authors
@@ -42,7 +42,7 @@ guest: build
 demo: guest
 	@$(PYTHON) tests/demo/demo.py
 
-check: SUITE ?= style unit engine fuzz qtest functional libvirt
+check: SUITE ?= style unit engine fuzz qtest functional storage libvirt
 check: build
 	@$(PYTHON) tests/run $(SUITE)
 
@@ -52,7 +52,7 @@ fuzz: configured
 
 bench: SUITE ?= engine
 bench: build
-	@qemu/packages demo bench
+	@qemu/packages demo libvirt bench
 	@bench/run $(SUITE)
 
 install: build

@@ -51,20 +51,25 @@ bool suspend_save_devices(SuspendJob *job, Error **errp)
 {
     QIOChannelBuffer *saved = qio_channel_buffer_new(256 * KiB);
     QEMUFile *f = qemu_file_new_output(QIO_CHANNEL(saved));
-    bool footers = migrate_get_current()->send_section_footer;
+    MigrationState *ms = migrate_get_current();
+    JSONWriter *vmdesc = ms->vmdesc;
     enum sd_suspend_refusal refusal;
     size_t head;
     int ret;
 
+    /* A savevm leaves a finished description of its stream there. */
+    ms->vmdesc = NULL;
     put_head(f);
     qemu_fflush(f);
     head = saved->usage;
     ret = put_devices(f);
+    ms->vmdesc = vmdesc;
     if (ret < 0) {
         error_setg_errno(errp, -ret, "cannot save the state of the devices");
     } else {
-        refusal = sd_suspend_stream_new(job->image->layout, footers,
-                                        saved->data, head, saved->data + head,
+        refusal = sd_suspend_stream_new(job->image->layout,
+                                        ms->send_section_footer, saved->data,
+                                        head, saved->data + head,
                                         saved->usage - head, &job->stream);
         if (refusal != SD_SUSPEND_OK) {
             error_setg(errp, "cannot make a suspend file: %s",

@@ -36,7 +36,8 @@ static void on_shutdown(Notifier *notifier, void *data)
     file->shutdown_cause = *(ShutdownCause *)data;
 }
 
-SuspendFile *suspend_file_new(const char *dir, const char *name)
+SuspendFile *suspend_file_new(const char *dir, const char *name,
+                              const SuspendFileOptions *options)
 {
     SuspendFile *file = g_new0(SuspendFile, 1);
     g_autofree char *base = g_strconcat(name, ".suspend", NULL);
@@ -44,6 +45,8 @@ SuspendFile *suspend_file_new(const char *dir, const char *name)
     file->dir = g_strdup(dir);
     file->name = g_strdup(name);
     file->path = g_build_filename(dir, base, NULL);
+    file->options = options;
+    file->note_timer = suspend_prefetch_timer_new(file);
     QLIST_INSERT_HEAD(&suspend_files, file, next);
     suspend_pagemap_init();
     suspend_ram_init();
@@ -67,6 +70,7 @@ static void drop_image(SuspendFile *file, bool keep_name)
     if (!keep_name && suspend_image_in_place(image)) {
         unlink(image->path);
     }
+    suspend_prefetch_stop(image);
     suspend_mappings_orphan(image);
     suspend_image_unref(image);
     file->image = NULL;
@@ -90,6 +94,7 @@ void suspend_file_free(SuspendFile *file)
     vmstate_unregister(NULL, &vmstate_suspend_file, file);
     notifier_remove(&file->shutdown);
     QLIST_REMOVE(file, next);
+    timer_free(file->note_timer);
     g_free(file->dir);
     g_free(file->name);
     g_free(file->path);
@@ -271,6 +276,7 @@ void suspend_file_mark_live(SuspendFile *file)
 
     suspend_file_cancel(file);
     if (image) {
+        suspend_prefetch_begin_wake(file);
         WITH_QEMU_LOCK_GUARD(&image->lock) {
             if (image->mark != SD_SUSPEND_MARK_LIVE) {
                 marked = suspend_image_set_mark(image, SD_SUSPEND_MARK_LIVE,
@@ -285,5 +291,12 @@ void suspend_file_mark_live(SuspendFile *file)
     } else if (!file->consumed) {
         file->consumed = true;
         suspend_file_consume(file);
+    }
+}
+
+void suspend_file_expect_wake(SuspendFile *file)
+{
+    if (file->image) {
+        suspend_prefetch_start(file->image);
     }
 }

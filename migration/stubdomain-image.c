@@ -47,6 +47,8 @@ SuspendImage *suspend_image_open(SuspendFile *file, Error **errp)
     memset(image->first_page, 0, qemu_real_host_page_size());
     qemu_mutex_init(&image->writing);
     qemu_mutex_init(&image->lock);
+    qemu_mutex_init(&image->prefetching);
+    qemu_sem_init(&image->prefetch_go, 0);
     init_header(&image->header);
 
     if (ftruncate(fd, 0) < 0 || fchmod(fd, S_IRUSR | S_IWUSR) < 0) {
@@ -87,6 +89,11 @@ void suspend_image_unref(SuspendImage *image)
     close(image->fd);
     qemu_mutex_destroy(&image->writing);
     qemu_mutex_destroy(&image->lock);
+    qemu_mutex_destroy(&image->prefetching);
+    qemu_sem_destroy(&image->prefetch_go);
+    if (image->touched) {
+        g_array_free(image->touched, true);
+    }
     g_free(image->path);
     g_free(image);
 }

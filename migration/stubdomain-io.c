@@ -30,7 +30,7 @@ bool suspend_image_write(SuspendImage *image, const void *data, size_t length,
     size_t done = 0;
 
     while (done < length) {
-        bool direct = qatomic_read(&image->direct) &&
+        bool direct = qatomic_read(&image->direct) && !image->keep_cache &&
                       worth_direct_io(from + done, length - done,
                                       offset + done);
         ssize_t ret = pwrite(direct ? image->direct_fd : image->fd,
@@ -46,7 +46,8 @@ bool suspend_image_write(SuspendImage *image, const void *data, size_t length,
             return false;
         }
     }
-    if (length >= DIRECT_MIN && !qatomic_read(&image->direct)) {
+    if (length >= DIRECT_MIN &&
+        (image->keep_cache || !qatomic_read(&image->direct))) {
         /* Begin early what suspend_image_sync() has to wait for. */
         sync_file_range(image->fd, offset, length, SYNC_FILE_RANGE_WRITE);
     }

@@ -13,8 +13,41 @@
 #include "qemu/lockable.h"
 #include "qemu/rcu.h"
 
-/* Threads that write, the job's own among them. */
-#define WORKERS 2
+/*
+ * Threads that write, the job's own among them: enough that the disk always has
+ * something to do while some of them look for zeros.
+ */
+#define WORKERS 4
+
+static void mark_changed(void *opaque, uint64_t offset, uint64_t length)
+{
+    unsigned long *changed = opaque;
+    uint64_t first = offset / SUSPEND_CHUNK;
+
+    bitmap_set(changed, first,
+               (offset + length - 1) / SUSPEND_CHUNK - first + 1);
+}
+
+/* Most of what is mapped has not changed: find it in one go. */
+static bool find_changed(SuspendJob *job, Error **errp)
+{
+    const SuspendImage *image = job->image;
+
+    job->changed = g_new0(unsigned long *, image->block_count);
+    for (size_t i = 0; i < image->block_count; i++) {
+        RCU_READ_LOCK_GUARD();
+        if (qatomic_read(&job->stopped) || !job->mapped[i]) {
+            continue;
+        }
+        job->changed[i] = bitmap_new(DIV_ROUND_UP(job->mapped[i],
+                                                  SUSPEND_CHUNK));
+        if (!suspend_pagemap_scan(image->blocks[i].host, job->mapped[i], true,
+                                  mark_changed, job->changed[i], errp)) {
+            return false;
+        }
+    }
+    return true;
+}
 
 /* The next chunk to write; false: no more. */
 static bool job_next_chunk(SuspendJob *job, size_t *block, uint64_t *offset)
@@ -22,17 +55,20 @@ static bool job_next_chunk(SuspendJob *job, size_t *block, uint64_t *offset)
     SuspendImage *image = job->image;
 
     QEMU_LOCK_GUARD(&image->lock);
-    if (job->stopped || job->next_block == image->block_count) {
-        return false;
+    while (!job->stopped && job->next_block < image->block_count) {
+        *block = job->next_block;
+        *offset = job->next_offset;
+        job->next_offset += SUSPEND_CHUNK;
+        if (job->next_offset >= image->blocks[*block].length) {
+            job->next_block++;
+            job->next_offset = 0;
+        }
+        if (*offset >= job->mapped[*block] ||
+            test_bit(*offset / SUSPEND_CHUNK, job->changed[*block])) {
+            return true;
+        }
     }
-    *block = job->next_block;
-    *offset = job->next_offset;
-    job->next_offset += SUSPEND_CHUNK;
-    if (job->next_offset >= image->blocks[*block].length) {
-        job->next_block++;
-        job->next_offset = 0;
-    }
-    return true;
+    return false;
 }
 
 static enum sd_suspend_backing job_backing(const SuspendJob *job, size_t block,
@@ -147,7 +183,12 @@ static void *write_chunks(void *opaque)
 void suspend_write_ram(SuspendJob *job)
 {
     QemuThread helpers[WORKERS - 1];
+    Error *error = NULL;
 
+    if (!find_changed(job, &error)) {
+        suspend_job_fail(job, error);
+        return;
+    }
     for (int i = 0; i < WORKERS - 1; i++) {
         qemu_thread_create(&helpers[i], "suspend-write", write_chunks, job,
                            QEMU_THREAD_JOINABLE);

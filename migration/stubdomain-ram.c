@@ -13,6 +13,7 @@
 #include "hw/stubdomain/suspend-file-internal.h"
 #include "migration/misc.h"
 #include "qapi/error.h"
+#include "qemu/lockable.h"
 #include "system/hostmem.h"
 #include "system/runstate.h"
 #include "system/system.h"
@@ -216,6 +217,10 @@ static void ram_blocks_changed(void)
 
     QLIST_FOREACH(file, &suspend_files, next) {
         file->stale = true;
+        if (file->image) {
+            QEMU_LOCK_GUARD(&file->image->lock);
+            file->image->note_due = false;
+        }
         if (file->job) {
             Error *error = NULL;
 

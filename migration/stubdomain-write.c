@@ -26,11 +26,15 @@
 
 static void job_free(SuspendJob *job)
 {
-    suspend_image_unref(job->image);
     sd_suspend_stream_free(job->stream);
     error_free(job->error);
     g_free(job->mapped);
     g_free(job->backed);
+    for (size_t i = 0; job->changed && i < job->image->block_count; i++) {
+        g_free(job->changed[i]);
+    }
+    g_free(job->changed);
+    suspend_image_unref(job->image);
     g_free(job);
 }
 
@@ -129,8 +133,12 @@ static bool mark_suspended(SuspendJob *job, Error **errp)
         if (job->stopped) {
             return true;
         }
+        suspend_advise_access(image, job->working_set);
         if (!suspend_image_set_mark(image, SD_SUSPEND_MARK_SUSPENDED, errp)) {
             return false;
+        }
+        if (job->working_set) {
+            suspend_prefetch_prepare(image);
         }
     }
     return suspend_image_sync(image, errp);
@@ -168,6 +176,8 @@ static void *job_thread(void *opaque)
     Error *error = NULL;
 
     WITH_QEMU_LOCK_GUARD(&image->writing) {
+        image->keep_cache = job->keep_cache;
+        suspend_prefetch_end_wake(image);
         suspend_write_ram(job);
         if (!qatomic_read(&job->stopped) &&
             (!write_stream(job, &error) || !map_ram(job, &error) ||
@@ -177,7 +187,9 @@ static void *job_thread(void *opaque)
         if (qatomic_read(&job->stopped) && job->first) {
             give_space_back(job);
         }
-        suspend_image_drop_cache(image);
+        if (!job->keep_cache) {
+            suspend_image_drop_cache(image);
+        }
     }
     aio_bh_schedule_oneshot(qemu_get_aio_context(), job_done, job);
     malloc_trim(0);
@@ -224,6 +236,9 @@ bool suspend_file_write(SuspendFile *file, SuspendFileDone *done, void *opaque,
     job->image = suspend_image_ref(file->image);
     job->done = done;
     job->opaque = opaque;
+    job->working_set = file->options->working_set;
+    job->keep_cache = file->options->keep_cache;
+    job->image->working_set = job->working_set;
     job->first = !suspend_mappings_used(job->image);
     job_set_mapped(job);
     job->header = job->image->header;

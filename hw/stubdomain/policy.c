@@ -64,6 +64,28 @@ static void set_unmatched(Object *obj, int value, Error **errp)
     policy_changed(dev);
 }
 
+static int get_reclaim(Object *obj, Error **errp)
+{
+    return STUBDOMAIN_PCI(obj)->file_options.keep_cache
+           ? STUBDOMAIN_RECLAIM_LAZY : STUBDOMAIN_RECLAIM_FULL;
+}
+
+static void set_reclaim(Object *obj, int value, Error **errp)
+{
+    STUBDOMAIN_PCI(obj)->file_options.keep_cache =
+        value == STUBDOMAIN_RECLAIM_LAZY;
+}
+
+static bool get_working_set(Object *obj, Error **errp)
+{
+    return STUBDOMAIN_PCI(obj)->file_options.working_set;
+}
+
+static void set_working_set(Object *obj, bool value, Error **errp)
+{
+    STUBDOMAIN_PCI(obj)->file_options.working_set = value;
+}
+
 void stubdomain_add_policy(ObjectClass *klass)
 {
     for (size_t i = 0; i < ARRAY_SIZE(policy_times); i++) {
@@ -79,4 +101,14 @@ void stubdomain_add_policy(ObjectClass *klass)
     object_class_property_set_description(klass, "unmatched",
         "What to do when something comes for a suspended guest that no "
         "listener stub waits for: ignore, alert or restore");
+    object_class_property_add_enum(klass, "reclaim", "StubdomainReclaim",
+                                   &StubdomainReclaim_lookup,
+                                   get_reclaim, set_reclaim);
+    object_class_property_set_description(klass, "reclaim",
+        "What of a suspended guest's memory the host gets: full, or lazy, "
+        "which leaves the suspend file in the page cache");
+    object_class_property_add_bool(klass, "working-set", get_working_set,
+                                   set_working_set);
+    object_class_property_set_description(klass, "working-set",
+        "Whether a wake reads ahead what the last one touched first");
 }

@@ -29,10 +29,24 @@ uint64_t stubdomain_now(void)
     return qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
 }
 
+/* The first bytes of a reply are there; the guest will be needed soon. */
+static void expect_wake(StubdomainPCI *dev)
+{
+    struct sd_info info;
+
+    sd_get_info(dev->core, &info);
+    if (info.state == SD_SUSPENDED && info.kept > dev->kept_asleep) {
+        suspend_file_expect_wake(dev->file);
+    }
+}
+
 void stubdomain_kick(StubdomainPCI *dev)
 {
     uint64_t deadline = sd_next_deadline(dev->core);
 
+    if (dev->file) {
+        expect_wake(dev);
+    }
     if (sd_pending(dev->core)) {
         qemu_bh_schedule(dev->dispatch_bh);
     }
@@ -95,6 +109,7 @@ static void run_after_failure(StubdomainPCI *dev, Error *error)
 static void written(void *opaque, Error *error)
 {
     StubdomainPCI *dev = opaque;
+    struct sd_info info;
     uint64_t bytes;
 
     if (error) {
@@ -106,6 +121,8 @@ static void written(void *opaque, Error *error)
     bytes = suspend_file_bytes_written(dev->file);
     trace_stubdomain_written(bytes, dev->figures.suspend_us);
     sd_on_suspended(dev->core, stubdomain_now());
+    sd_get_info(dev->core, &info);
+    dev->kept_asleep = info.kept;
     qapi_event_send_stubdomain_suspended(stubdomain_name(dev),
                                          suspend_file_path(dev->file),
                                          bytes, dev->figures.suspend_us);
@@ -303,7 +320,8 @@ bool stubdomain_run_init(StubdomainPCI *dev, Error **errp)
                        dev->suspend_dir);
             return false;
         }
-        dev->file = suspend_file_new(dev->suspend_dir, d->id ?: "stubdomain");
+        dev->file = suspend_file_new(dev->suspend_dir, d->id ?: "stubdomain",
+                                     &dev->file_options);
         dev->exit_notifier.notify = on_exit_qemu;
         qemu_add_exit_notifier(&dev->exit_notifier);
     }

@@ -254,7 +254,10 @@ static const Property stubdomain_properties[] = {
 
 static void stubdomain_instance_init(Object *obj)
 {
-    sd_config_init(&STUBDOMAIN_PCI(obj)->config);
+    StubdomainPCI *dev = STUBDOMAIN_PCI(obj);
+
+    sd_config_init(&dev->config);
+    dev->file_options.working_set = true;
 }
 
 static void stubdomain_class_init(ObjectClass *klass, void *data)

@@ -164,6 +164,10 @@ void sd_suspend_classify(sd_suspend_backing backing, const uint64_t* pagemap,
   }
 }
 
+bool sd_suspend_page_exists(uint64_t entry, bool changed) {
+  return stubdomain::PageExists(entry, changed);
+}
+
 size_t sd_suspend_count_to_check(sd_suspend_backing backing,
                                  const uint64_t* pagemap, size_t count) {
   return std::count_if(pagemap, pagemap + count, [&](uint64_t entry) {

@@ -17,14 +17,17 @@ constexpr uint64_t kPresent = uint64_t{1} << 63;
 
 }  // namespace
 
+bool PageExists(uint64_t entry, bool changed) {
+  if (!changed) return entry & kPresent;
+  return (entry & (kPresent | kSwapped)) && !(entry & kFilePage);
+}
+
 sd_suspend_page ClassifyPage(sd_suspend_backing backing, uint64_t entry) {
-  bool exists = entry & (kPresent | kSwapped);
   switch (backing) {
     case SD_SUSPEND_ANONYMOUS:
-      return exists ? SD_SUSPEND_CHECK : SD_SUSPEND_ZERO;
+      return entry & (kPresent | kSwapped) ? SD_SUSPEND_CHECK : SD_SUSPEND_ZERO;
     case SD_SUSPEND_THIS_FILE:
-      return exists && !(entry & kFilePage) ? SD_SUSPEND_CHECK
-                                            : SD_SUSPEND_KEEP;
+      return PageExists(entry, true) ? SD_SUSPEND_CHECK : SD_SUSPEND_KEEP;
     case SD_SUSPEND_OTHER:
       break;
   }

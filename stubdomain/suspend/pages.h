@@ -18,6 +18,9 @@ namespace stubdomain {
 // What is to be done about a page that pagemap says `entry` of.
 sd_suspend_page ClassifyPage(sd_suspend_backing backing, uint64_t entry);
 
+// Whether it is in memory; or, with `changed`, in memory or swap and no file's.
+bool PageExists(uint64_t entry, bool changed);
+
 // The first run of equal DATA or ZERO pages at or behind `from`.
 std::optional<sd_suspend_run> NextRun(std::span<const uint8_t> pages,
                                       size_t from);

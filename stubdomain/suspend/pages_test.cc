@@ -48,6 +48,21 @@ TEST(CountResident, SwappedIsNotResidentAndFilePagesAreOptional) {
   EXPECT_EQ(CountResident(pagemap, true), 1u);
 }
 
+TEST(PageExists, InMemoryOrWithAPrivateCopyInMemoryOrSwap) {
+  for (uint64_t entry : {kAnonymous, kFromFile}) {
+    EXPECT_TRUE(PageExists(entry, false));
+  }
+  for (uint64_t entry : {kUntouched, kInSwap, kFileMoving, kSoftDirty}) {
+    EXPECT_FALSE(PageExists(entry, false));
+  }
+  for (uint64_t entry : {kAnonymous, kInSwap}) {
+    EXPECT_TRUE(PageExists(entry, true));
+  }
+  for (uint64_t entry : {kUntouched, kFromFile, kFileMoving, kSoftDirty}) {
+    EXPECT_FALSE(PageExists(entry, true));
+  }
+}
+
 TEST(NextRun, NothingToDoHasNoRun) {
   EXPECT_FALSE(NextRun({}, 0));
   const std::vector<uint8_t> pages(5, SD_SUSPEND_KEEP);

@@ -1,4 +1,4 @@
-"""Suites that are pytest's: engine, functional, libvirt.
+"""Suites that are pytest's: engine, functional, storage, libvirt.
 
 Copyright (c) 2026 The Stubdomain authors
 SPDX-License-Identifier: GPL-2.0-or-later
@@ -32,6 +32,11 @@ def engine(top, logs, report):
 def functional(top, logs, report):
     build_guest_image(top)
     # Two at a time: each VM is mostly one busy thread.
+    run(top, logs, report, workers=2)
+
+
+def storage(top, logs, report):
+    build_guest_image(top)
     run(top, logs, report, workers=2)
 
 

@@ -50,6 +50,7 @@ struct StubdomainPCI {
     /* properties */
     char *netdev;
     char *suspend_dir;
+    SuspendFileOptions file_options;
     struct sd_config config;
 
     /* registers */
@@ -77,6 +78,7 @@ struct StubdomainPCI {
     SuspendFile *file;
     VMChangeStateEntry *vm_change;
     Notifier exit_notifier;
+    uint64_t kept_asleep;       /* bytes kept for the guest as it fell asleep */
     uint64_t stopped_at;        /* ns, for the figures */
     uint64_t woken_at;          /* ns: condition met, of the wake under way */
     enum sd_reason wake_reason; /* of the wake under way */

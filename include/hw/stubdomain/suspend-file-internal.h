@@ -19,6 +19,7 @@
 
 #include "qemu/queue.h"
 #include "qemu/thread.h"
+#include "qemu/timer.h"
 #include "qemu/units.h"
 #include "hw/stubdomain/suspend-file.h"
 #include "stubdomain/suspend.h"
@@ -69,6 +70,7 @@ struct SuspendImage {
     int fd;
     int direct_fd;           /* with O_DIRECT; -1: not possible */
     bool direct;             /* atomic: O_DIRECT has worked so far */
+    bool keep_cache;         /* job's threads: what is written stays cached */
 
     sd_suspend_layout *layout;
     SuspendBlock *blocks;
@@ -87,12 +89,29 @@ struct SuspendImage {
      * it, since that takes no reading.
      */
     uint8_t *first_page;
+
+    /* The pages that the last wake touched first; see stubdomain-prefetch.c. */
+    bool working_set;        /* main loop: they are noted, and read ahead */
+    GArray *touched;         /* of SuspendRange; image->lock */
+    bool note_due;           /* image->lock: @touched is of an earlier wake */
+    bool prefetch_ready;     /* atomic: a thread waits for @prefetch_go */
+    bool prefetch_stopped;   /* atomic */
+    QemuSemaphore prefetch_go;
+    QemuMutex prefetching;   /* held by the thread that reads */
 };
+
+/* Of the file, in bytes. */
+typedef struct SuspendRange {
+    uint64_t offset;
+    uint64_t length;
+} SuspendRange;
 
 struct SuspendFile {
     char *dir;
     char *name;
     char *path;
+    const SuspendFileOptions *options; /* the device's */
+    QEMUTimer *note_timer;
     SuspendImage *image;     /* NULL before the first prepare */
     SuspendJob *job;         /* NULL: nothing is written */
     bool stale;              /* the RAM blocks are no longer those of @image */
@@ -116,7 +135,11 @@ struct SuspendJob {
     /* How far each block is mapped, and backed, as the job begins. */
     uint64_t *mapped;
     uint64_t *backed;
+    /* Of each block: chunks of what is mapped in which something changed. */
+    unsigned long **changed;
 
+    bool working_set;        /* from the file's options, as keep_cache */
+    bool keep_cache;
     bool first;              /* job's thread: nothing mapped from the image */
 
     uint64_t bytes_written;  /* atomic */
@@ -208,22 +231,62 @@ void suspend_write_ram(SuspendJob *job);
 /* End a job with an error; takes @error, ignored if it is not the first. */
 void suspend_job_fail(SuspendJob *job, Error *error);
 
-/* -- stubdomain-remap.c -- */
+/* -- stubdomain-pagemap.c -- */
 
+/* Opens /proc/self/pagemap, before QEMU drops privileges. */
+void suspend_pagemap_init(void);
+bool suspend_pagemap_check(Error **errp);
 /* Pagemap of @length bytes from @host on. Any thread. */
 bool suspend_pagemap_read(const uint8_t *host, uint64_t length,
                           uint64_t *entries, Error **errp);
+typedef void SuspendRunFunc(void *opaque, uint64_t offset, uint64_t length);
+/*
+ * Call @func, in order, with the runs of pages that are in memory, or with
+ * @changed those that have a private copy. Offsets count from @host. Any
+ * thread.
+ */
+bool suspend_pagemap_scan(const uint8_t *host, uint64_t length, bool changed,
+                          SuspendRunFunc *func, void *opaque, Error **errp);
+
+/* -- stubdomain-figures.c -- */
+
 /* So many bytes of @block a suspend has to look at, and to write at most. */
 uint64_t suspend_block_to_write(const SuspendImage *image,
                                 const SuspendBlock *block);
-/* Opens what suspend_pagemap_read() needs, before QEMU drops privileges. */
-void suspend_pagemap_init(void);
-bool suspend_pagemap_check(Error **errp);
+
+/* -- stubdomain-prefetch.c -- */
+
+/* The timer on which it is noted what a wake touched. */
+QEMUTimer *suspend_prefetch_timer_new(SuspendFile *file);
+/*
+ * The VM is about to run from @image: begin to read the pages that its last
+ * wake touched first, and note later which it touches this time.
+ */
+void suspend_prefetch_begin_wake(SuspendFile *file);
+/*
+ * Have a thread ready that reads those pages, so that a wake need not wait for
+ * one to be made. Caller holds @image->lock.
+ */
+void suspend_prefetch_prepare(SuspendImage *image);
+/* Read those pages, unless that was begun already. Any thread. */
+void suspend_prefetch_start(SuspendImage *image);
+/* Do not, or no longer. Any thread. */
+void suspend_prefetch_stop(SuspendImage *image);
+/* Note them now if that is still due; end reading. The job's thread. */
+void suspend_prefetch_end_wake(SuspendImage *image);
+
+/* -- stubdomain-remap.c -- */
+
 /*
  * Map [@offset, @offset + @length) of @block from @image, or drop the private
  * copies where it is mapped already. Caller holds @image->lock; no BQL needed.
  */
 bool suspend_remap(SuspendImage *image, SuspendBlock *block, uint64_t offset,
                    uint64_t length, Error **errp);
+/*
+ * Whether pages of guest RAM are about to be touched here and there, so that
+ * no others are to be read along. Caller holds @image->lock.
+ */
+void suspend_advise_access(const SuspendImage *image, bool scattered);
 
 #endif

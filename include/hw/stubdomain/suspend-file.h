@@ -30,11 +30,18 @@ typedef struct SuspendFileFigures {
     uint64_t bytes_written; /* as suspend_file_bytes_written() */
 } SuspendFileFigures;
 
+typedef struct SuspendFileOptions {
+    bool working_set;       /* read ahead what the last wake touched first */
+    bool keep_cache;        /* leave the file in the page cache */
+} SuspendFileOptions;
+
 /*
  * A suspend file in directory @dir, called "<name>.suspend". Nothing is
- * created before the first suspend_file_prepare().
+ * created before the first suspend_file_prepare(). @options may change at any
+ * time; they are read when they matter.
  */
-SuspendFile *suspend_file_new(const char *dir, const char *name);
+SuspendFile *suspend_file_new(const char *dir, const char *name,
+                              const SuspendFileOptions *options);
 
 /*
  * Let go of the file, at unplug or as QEMU exits; cancels a write that has
@@ -78,6 +85,12 @@ void suspend_file_cancel(SuspendFile *file);
  * that was started from the file, marks and removes it.
  */
 void suspend_file_mark_live(SuspendFile *file);
+
+/*
+ * The vCPUs are likely to run soon: begin to read what they will need first.
+ * Cheap; called any number of times.
+ */
+void suspend_file_expect_wake(SuspendFile *file);
 
 /* Figures that are true now; reads /proc and mincore, so not for hot paths. */
 void suspend_file_figures(SuspendFile *file, SuspendFileFigures *figures);

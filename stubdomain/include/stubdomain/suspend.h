@@ -158,6 +158,10 @@ void sd_suspend_classify(enum sd_suspend_backing backing,
                          const uint64_t *pagemap, size_t count,
                          uint8_t *pages);
 
+/* Whether pagemap's `entry` is of a page that is in memory; or, with `changed`,
+ * of one in memory or swap that is no file's. */
+bool sd_suspend_page_exists(uint64_t entry, bool changed);
+
 struct sd_suspend_run {
     enum sd_suspend_page kind; /* DATA or ZERO */
     size_t first;
