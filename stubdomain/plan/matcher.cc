@@ -1,0 +1,383 @@
+// Runs a plan over a reply as it comes.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "plan/matcher.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "state/saved_time.h"
+
+namespace stubdomain {
+namespace {
+
+using After = MessageReader::After;
+
+constexpr uint16_t kContinue = 100;
+constexpr uint16_t kSwitchingProtocols = 101;
+
+Format FormatFor(Format wanted, bool datagrams) {
+  // A datagram says nothing of what it is.
+  return datagrams && wanted != Format::kDns ? Format::kRaw : wanted;
+}
+
+}  // namespace
+
+Matcher::Matcher(std::shared_ptr<const Plan> plan, const Request& request,
+                 bool datagrams, Time now)
+    : plan_(std::move(plan)),
+      request_(request),
+      datagrams_(datagrams),
+      begin_(now),
+      last_byte_(now),
+      now_(now),
+      format_(FormatFor(plan_->format, datagrams)),
+      examination_(plan_) {
+  if (plan_->method) {
+    request_.head = *plan_->method == "HEAD";
+    request_.connect = *plan_->method == "CONNECT";
+  }
+  if (format_ != Format::kAny) SetFormat(format_);
+  Judge(MessageEnd::kNot);
+}
+
+// -- events --
+
+void Matcher::Feed(std::span<const uint8_t> bytes, Time now) {
+  OnTimer(now);
+  if (over_ || ended_) return;
+  last_byte_ = now_;
+  while (!bytes.empty() && !over_) {
+    if (reader_ == nullptr) {
+      Recognize(bytes.front());
+      bytes = bytes.subspan(1);
+    } else {
+      const MessageReader::Run run = TakeRun(bytes);
+      bytes = bytes.subspan(run.size);
+    }
+  }
+  if (datagrams_ && !over_) Behind(After::kComplete);
+}
+
+void Matcher::End(bool reset, Time now) {
+  OnTimer(now);
+  if (over_ || ended_) return;
+  if (reader_ == nullptr) SetFormat(Format::kRaw);
+  if (over_) return;
+  ended_ = true;
+  const bool complete = !reset && position_ > message_begin_ && reader_->End();
+  if (!claim_) {
+    Judge(reset      ? MessageEnd::kReset
+          : complete ? MessageEnd::kCompleteByFin
+                     : MessageEnd::kFin);
+    settled_ = claim_.has_value();
+  }
+  if (claim_) GoOn(complete);
+}
+
+Time Matcher::PatienceEnds() const {
+  if (!fallen_ || position_ == message_begin_) return kNever;
+  const Duration patience =
+      reader_ != nullptr ? reader_->patience() : kPatience;
+  return patience == Duration::zero() ? kNever : last_byte_ + patience;
+}
+
+Time Matcher::Deadline() const {
+  if (over_ || ended_ || claim_) return kNever;
+  return std::min(examination_.Deadline(begin_, last_byte_), PatienceEnds());
+}
+
+void Matcher::OnTimer(Time now) {
+  now = std::max(now_, now);
+  // What is due comes in its order, however late this is called.
+  for (Time due = Deadline(); due <= now; due = Deadline()) {
+    now_ = std::max(now_, due);
+    Judge(MessageEnd::kNot);
+    if (!claim_ && PatienceEnds() <= now_) SetClaim(Step::By::kBuiltIn, 0);
+  }
+  now_ = now;
+}
+
+std::optional<Step> Matcher::Take() {
+  if (steps_.empty()) return std::nullopt;
+  const Step step = steps_.front();
+  steps_.pop_front();
+  return step;
+}
+
+// -- bytes --
+
+void Matcher::Recognize(uint8_t byte) {
+  Count({&byte, 1}, false);
+  if (const auto format = recognizer_.Put(byte)) {
+    SetFormat(*format);
+  } else {
+    Judge(MessageEnd::kNot);
+  }
+}
+
+void Matcher::SetFormat(Format format) {
+  format_ = format;
+  reader_ = MessageReader::Make(format_, datagrams_, request_);
+  known_ = reader_->facts().known;
+  const std::span<const uint8_t> taken = recognizer_.taken();
+  if (taken.empty()) return;
+  const MessageReader::Run run = reader_->Take(taken);
+  if (run.content) examination_.Late(taken);
+  control_ = run.control;
+  Judge(MessageEnd::kNot);
+  Behind(run.after);
+}
+
+MessageReader::Run Matcher::TakeRun(std::span<const uint8_t> bytes) {
+  const MessageReader::Run run = reader_->Take(bytes);
+  bytes = bytes.first(run.size);
+  while (!bytes.empty() && !over_) {
+    size_t size = bytes.size();
+    if (!claim_) {
+      size = examination_.Ahead(bytes, run.content, facts());
+      // What falls to nobody does so at its first byte.
+      if (fallen_ && position_ == message_begin_) size = 1;
+    }
+    Count(bytes.first(size), run.content);
+    bytes = bytes.subspan(size);
+    Judge(MessageEnd::kNot);
+  }
+  if (over_) return run;
+  examination_.Credit(run.credit);
+  control_ = control_ || run.control;
+  Behind(run.after);
+  return run;
+}
+
+void Matcher::Count(std::span<const uint8_t> bytes, bool content) {
+  if (!claim_) examination_.Advance(bytes, content);
+  position_ += bytes.size();
+}
+
+void Matcher::Behind(After after) {
+  switch (after) {
+    case After::kNothing:
+      return;
+    case After::kHead:
+      known_ = true;
+      Judge(MessageEnd::kNot);
+      return;
+    case After::kComplete:
+      known_ = true;
+      Judge(MessageEnd::kComplete);
+      GoOn(true);
+      if (!over_) NextMessage();
+      return;
+    case After::kBroken:
+      claim_ = {.by = Step::By::kNotUnderstood};
+      Emit(Action::kRestore);
+      return;
+  }
+}
+
+void Matcher::NextMessage() {
+  reader_->Next();
+  known_ = reader_->facts().known;
+  ++message_;
+  message_begin_ = position_;
+  claim_.reset();
+  fallen_ = false;
+  examination_.Begin();
+  Judge(MessageEnd::kNot);
+}
+
+// -- what becomes of the message --
+
+const Facts& Matcher::facts() const {
+  static const Facts kNothingKnown;
+  return known_ ? reader_->facts() : kNothingKnown;
+}
+
+void Matcher::Judge(MessageEnd end) {
+  if (claim_ || over_) return;
+  const Clock clock{.elapsed = now_ - begin_, .quiet = now_ - last_byte_};
+  examination_.Decide(facts(), clock, end);
+  const Truth match =
+      plan_->match ? examination_.Evaluate(*plan_->match) : Truth::kYes;
+  if (match == Truth::kUndecided) return;
+  fallen_ = true;
+  for (size_t i = 0; i < plan_->handlers.size() && match == Truth::kYes; ++i) {
+    const Truth truth = examination_.Evaluate(plan_->handlers[i].when);
+    if (truth == Truth::kYes) {
+      return SetClaim(Step::By::kHandler, static_cast<uint32_t>(i));
+    }
+    if (truth == Truth::kUndecided) fallen_ = false;
+  }
+  const bool begun = position_ > message_begin_ || end == MessageEnd::kComplete;
+  if (!fallen_ || ended_ || !begun) return;
+  if (match == Truth::kNo) {
+    SetClaim(Step::By::kNotMatched, 0);
+  } else if (plan_->otherwise != Otherwise::kRestore) {
+    SetClaim(Step::By::kOtherwise, 0);
+  } else if (FallsToFormat(end)) {
+    SetClaim(Step::By::kBuiltIn, 0);
+  }
+}
+
+// Whether the built-in rules know by now what to do.
+bool Matcher::FallsToFormat(MessageEnd end) const {
+  if (end == MessageEnd::kComplete || format_ == Format::kRaw) return true;
+  if (!known_) return false;
+  return format_ != Format::kTls || control_ || examination_.content() > 0;
+}
+
+void Matcher::SetClaim(Step::By by, uint32_t handler) {
+  const uint16_t status = facts().status.value_or(0);
+  claim_ = {.by = by,
+            .handler = handler,
+            .interim = status >= 100 && status < 200 &&
+                       status != kSwitchingProtocols &&
+                       (status != kContinue || !request_.awaits_continue)};
+  GoOn(false);
+}
+
+std::span<const Action> Matcher::ActionsOf(const Claim& claim) const {
+  static constexpr std::array kRestoring = {Action::kRestore};
+  static constexpr std::array kIgnoring = {Action::kIgnore};
+  static constexpr std::array kAlerting = {Action::kAlert, Action::kIgnore};
+  switch (claim.by) {
+    case Step::By::kHandler:
+      return plan_->handlers[claim.handler].actions;
+    case Step::By::kBuiltIn:
+      if (claim.interim) return kIgnoring;
+      return kRestoring;
+    case Step::By::kOtherwise:
+      if (plan_->otherwise == Otherwise::kAlert) return kAlerting;
+      return kIgnoring;
+    case Step::By::kNotMatched:
+      return kIgnoring;
+    case Step::By::kNotUnderstood:
+      break;
+  }
+  return kRestoring;
+}
+
+void Matcher::GoOn(bool complete) {
+  const std::span<const Action> actions = ActionsOf(*claim_);
+  for (; claim_->done < actions.size(); ++claim_->done) {
+    const Action action = actions[claim_->done];
+    if (action != Action::kBuffer) {
+      Emit(action);
+    } else if (!complete) {
+      return;
+    }
+  }
+}
+
+void Matcher::Emit(Action action) {
+  steps_.push_back({.action = action,
+                    .by = claim_->by,
+                    .handler = claim_->handler,
+                    .message = message_,
+                    .begin = message_begin_,
+                    .offset = position_});
+  over_ = over_ || action == Action::kRestore;
+}
+
+// -- serial form --
+
+void Matcher::Save(Writer& writer, Time now) const {
+  SaveTime(std::max(begin_, now - kMaxSavedDuration), now, writer);
+  SaveTime(std::max(last_byte_, now - kMaxSavedDuration), now, writer);
+  writer.U64(position_);
+  writer.U64(message_begin_);
+  writer.U32(message_);
+  writer.Bool(request_.head);
+  writer.Bool(request_.connect);
+  writer.Bool(request_.awaits_continue);
+  writer.Bool(request_.young);
+  writer.Bool(datagrams_);
+  writer.Bool(fallen_);
+  writer.Bool(control_);
+  writer.Bool(over_);
+  writer.Bool(ended_);
+  writer.Bool(settled_);
+  writer.Bool(claim_.has_value());
+  if (claim_) {
+    writer.U8(static_cast<uint8_t>(claim_->by));
+    writer.U32(claim_->handler);
+    writer.Bool(claim_->interim);
+    writer.U32(static_cast<uint32_t>(claim_->done));
+  } else {
+    examination_.Save(writer);
+  }
+  writer.U8(static_cast<uint8_t>(format_));
+  if (reader_ != nullptr) {
+    reader_->Save(writer);
+  } else {
+    writer.Bytes(recognizer_.taken());
+  }
+}
+
+bool Matcher::Load(Reader& reader, Time now) {
+  now_ = now;
+  begin_ = LoadTime(reader, now);
+  last_byte_ = LoadTime(reader, now);
+  position_ = reader.U64();
+  message_begin_ = reader.U64();
+  message_ = reader.U32();
+  request_.head = reader.Bool();
+  request_.connect = reader.Bool();
+  request_.awaits_continue = reader.Bool();
+  request_.young = reader.Bool();
+  datagrams_ = reader.Bool();
+  fallen_ = reader.Bool();
+  control_ = reader.Bool();
+  over_ = reader.Bool();
+  ended_ = reader.Bool();
+  settled_ = reader.Bool();
+  if (begin_ > now || last_byte_ > now || message_begin_ > position_) {
+    return reader.Fail();
+  }
+  LoadClaim(reader);
+  LoadReader(reader);
+  return reader.ok();
+}
+
+void Matcher::LoadClaim(Reader& reader) {
+  claim_.reset();
+  if (!reader.Bool()) return examination_.Load(reader);
+  const uint8_t by = reader.U8();
+  Claim claim{.handler = reader.U32(), .interim = reader.Bool()};
+  claim.done = reader.U32();
+  if (by > static_cast<uint8_t>(Step::By::kNotUnderstood)) reader.Fail();
+  claim.by = static_cast<Step::By>(by);
+  const bool of_handler = claim.by == Step::By::kHandler;
+  if (!reader.ok() || (of_handler && claim.handler >= plan_->handlers.size()) ||
+      claim.done > ActionsOf(claim).size()) {
+    reader.Fail();
+    return;
+  }
+  claim_ = claim;
+}
+
+void Matcher::LoadReader(Reader& reader) {
+  const uint8_t format = reader.U8();
+  if (format > static_cast<uint8_t>(Format::kTls)) reader.Fail();
+  if (!reader.ok()) return;
+  format_ = static_cast<Format>(format);
+  reader_ = MessageReader::Make(format_, datagrams_, request_);
+  recognizer_ = {};
+  if (reader_ != nullptr) {
+    reader_->Load(reader);
+    known_ = reader_->facts().known;
+    return;
+  }
+  for (const uint8_t byte : reader.Bytes()) {
+    if (recognizer_.Put(byte)) {
+      reader.Fail();
+      return;
+    }
+  }
+}
+
+}  // namespace stubdomain

@@ -1,0 +1,114 @@
+// A handling plan, compiled: what to do with the awaited reply.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#ifndef STUBDOMAIN_PLAN_PLAN_H_
+#define STUBDOMAIN_PLAN_PLAN_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "plan/pattern.h"
+#include "wire/time.h"
+
+namespace stubdomain {
+
+// Bounds of a plan. docs/interop/stubdomain-plan.rst lists them.
+inline constexpr size_t kMaxPlanBytes = 16 << 10;  // of its JSON text
+inline constexpr size_t kMaxHandlers = 128;
+inline constexpr size_t kMaxActions = 8;  // of one handler
+inline constexpr int kMaxConditionDepth = 8;
+inline constexpr size_t kMaxChecks = 512;  // of all conditions
+inline constexpr size_t kMaxPatterns = 16;
+inline constexpr size_t kMaxNameLength = 64;  // of a handler
+
+enum class Format : uint8_t { kAny, kRaw, kHttp, kDns, kTls };
+
+// In the order of StubdomainPlanAction in qapi/stubdomain.json.
+enum class Action : uint8_t {
+  kBuffer,   // the next one follows when the message is complete
+  kAlert,    // an event
+  kIgnore,   // the message is no reason to wake the guest
+  kRestore,  // wake the guest
+};
+
+// What becomes of a message that no handler claims.
+enum class Otherwise : uint8_t { kIgnore, kAlert, kRestore };
+
+// One thing to look at. It is undecided until enough of the message has come.
+struct Check {
+  enum class Kind : uint8_t {
+    kStatus,    // HTTP: `low` to `high`
+    kRcode,     // DNS: `number`
+    kId,        // DNS: `number`
+    kHeader,    // HTTP: `name`, and `text` or `pattern` or neither
+    kBytes,     // at least `number` of the message
+    kBody,      // at least `number` of its content
+    kShare,     // at least `number` percent of the announced content
+    kAt,        // `text` at `number`
+    kPattern,   // `pattern`, within the first `number` bytes of the content; 0:
+                // anywhere
+    kComplete,  // the message is
+    kQuiet,     // the stream has been, for `duration`
+    kElapsed,   // `duration` since the wait began
+    kFin,       // the peer has closed
+    kReset,     // the connection is gone
+  };
+
+  Kind kind;
+  uint16_t low = 0;
+  uint16_t high = 0;
+  uint64_t number = 0;
+  Duration duration{};
+  std::string name;
+  std::optional<std::string> text;
+  std::shared_ptr<const Pattern> pattern;
+};
+
+// A tree whose leaves are checks.
+struct Condition {
+  enum class Kind : uint8_t { kCheck, kAll, kAny, kNot };
+
+  Kind kind = Kind::kAll;  // of nothing: holds
+  uint32_t check = 0;      // kCheck: which one
+  std::vector<Condition> parts;
+};
+
+struct ConditionalHandler {
+  std::string name;  // "0", "1"... if the plan gives none
+  Condition when;
+  std::vector<Action> actions;  // in this order
+};
+
+// A plan does not change once it is compiled, and many matchers may share it.
+struct Plan {
+  std::string source;  // the JSON text that it was compiled from
+  Format format = Format::kAny;
+  // The reply has no body, whatever it announces: to a HEAD request; or there
+  // is no more HTTP behind it: to a CONNECT. Learnt from the guest if absent.
+  std::optional<std::string> method;
+  std::vector<Check> checks;
+  // Of which messages it is a plan; the others are ignored.
+  std::optional<Condition> match;
+  std::vector<ConditionalHandler> handlers;
+  Otherwise otherwise = Otherwise::kRestore;
+};
+
+// Either `plan`, or `error`: a text that names the place, such as
+// "plan.handlers[2].when.any[0].pattern.regex: missing )".
+struct Compiled {
+  std::shared_ptr<const Plan> plan;
+  std::string error;
+};
+
+// `text`: StubdomainPlan of qapi/stubdomain.json. It is not trusted.
+Compiled CompilePlan(std::string_view text);
+
+}  // namespace stubdomain
+
+#endif  // STUBDOMAIN_PLAN_PLAN_H_
