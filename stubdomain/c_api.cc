@@ -34,6 +34,9 @@ constexpr sd_config kDefaults = {
     .max_accepted = 128,
     .flow_buffer = uint64_t{64} << 20,
     .total_buffer = uint64_t{256} << 20,
+    .max_ranges = 64,
+    .resend_buffer = uint64_t{1} << 20,
+    .total_resend_buffer = uint64_t{16} << 20,
     .suspend_delay_ms = 100,
     .ready_timeout_ms = 1000,
     // NATs forget a connection after 60 s at the earliest that is common.

@@ -21,7 +21,11 @@ constexpr Duration kQuiet = milliseconds(SD_QUIET_MS);
 FlowTableConfig TableConfig(const sd_config& config) {
   return {
       .max_flows = config.max_flows,
+      .resend =
+          static_cast<uint32_t>(std::min(config.resend_buffer, kMaxFlowBuffer)),
+      .total_resend = config.total_resend_buffer,
       .flow = {.buffer = config.flow_buffer,
+               .max_ranges = config.max_ranges,
                .keepalive = milliseconds(config.keepalive_ms)},
   };
 }

@@ -250,6 +250,15 @@ static const Property stubdomain_properties[] = {
     DEFINE_PROP_UNSIGNED_NODEFAULT("total-buffer", StubdomainPCI,
                                    config.total_buffer, qdev_prop_size,
                                    uint64_t),
+    DEFINE_PROP_UNSIGNED_NODEFAULT("max-ranges", StubdomainPCI,
+                                   config.max_ranges, qdev_prop_uint32,
+                                   uint32_t),
+    DEFINE_PROP_UNSIGNED_NODEFAULT("resend-buffer", StubdomainPCI,
+                                   config.resend_buffer, qdev_prop_size,
+                                   uint64_t),
+    DEFINE_PROP_UNSIGNED_NODEFAULT("total-resend-buffer", StubdomainPCI,
+                                   config.total_resend_buffer, qdev_prop_size,
+                                   uint64_t),
 };
 
 static void stubdomain_instance_init(Object *obj)

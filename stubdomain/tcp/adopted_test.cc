@@ -100,6 +100,18 @@ TEST(Adopted, AGapIsReportedAtOnce) {
   EXPECT_EQ(t.flow->peer_bytes(), 16u);
 }
 
+TEST(Adopted, OnlySoManyRangesBehindGapsAreKept) {
+  Adopted t({.sack = true, .guest_window = kWide, .config = {.max_ranges = 1}});
+  t.Peer({.seq = 10, .ack = 7, .data = "later"});
+  t.Peer({.seq = 20, .ack = 7, .data = "last"});
+  EXPECT_EQ(t.flow->kept(), 5u);
+  EXPECT_EQ(t.Sent(),
+            "peer: . 7:7 ack 0 win 65535 sack 10-15\n"
+            "peer: . 7:7 ack 0 win 65535 sack 10-15");
+  t.Peer({.seq = 15, .ack = 7, .data = "more"});
+  EXPECT_EQ(t.flow->kept(), 9u);
+}
+
 TEST(Adopted, WithoutSackAGapIsReportedByRepetition) {
   Adopted t({.guest_window = kWide});
   t.Peer({.seq = 10, .ack = 7, .data = "later"});
@@ -274,6 +286,21 @@ TEST(Adopted, AFinBeforeWhatHasComeIsNone) {
   t.Peer({.seq = 0, .ack = 7, .data = "0123456789"});
   t.Sent();
   EXPECT_FALSE(t.flow->peer_closed());
+  EXPECT_EQ(t.flow->peer_bytes(), 15u);
+}
+
+// Nobody could tell what was sent, neither the guest nor whoever loads it.
+TEST(Adopted, AFinBeforeWhatWasSentToTheGuestIsNone) {
+  FlowTrace t({.guest_window = kWide});
+  t.Handshake();
+  t.Peer({.seq = 10, .data = "later"});
+  EXPECT_EQ(t.Adopt(), AdoptRefusal::kNone);
+  t.Peer({.seq = 0, .flags = "F."});
+  EXPECT_FALSE(t.flow->peer_closed());
+  t.SaveAndLoad();
+  t.Peer({.seq = 0, .data = "0123456789later"});
+  t.Peer({.seq = 15, .flags = "F."});
+  EXPECT_TRUE(t.flow->peer_closed());
   EXPECT_EQ(t.flow->peer_bytes(), 15u);
 }
 

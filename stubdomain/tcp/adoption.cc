@@ -110,7 +110,11 @@ void Adoption::OnPeer(const Packet& packet, const TcpSegment& segment, Time now,
     }
     NoteMarks(packet, segment);
     receiver_.NoteDuplicate(segment);
-    receiver_.Take(segment, SegmentSize(), now);
+    receiver_.Take(segment,
+                   {.mss = SegmentSize(),
+                    .max_ranges = config_->max_ranges,
+                    .sent = connection_->peer.next},
+                   now);
     NotePeer();
     TouchPeer(now);
   }

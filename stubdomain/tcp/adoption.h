@@ -26,6 +26,7 @@ inline constexpr uint64_t kMaxFlowBuffer = uint64_t{1} << 30;
 
 struct FlowConfig {
   uint64_t buffer = 64 << 20;                     // bytes kept
+  uint32_t max_ranges = 64;                       // of them, behind gaps
   Duration keepalive = std::chrono::seconds(45);  // zero: none
 };
 

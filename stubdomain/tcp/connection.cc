@@ -229,7 +229,7 @@ void Connection::Record(const TcpSegment& segment, ResendPool* pool) {
   }
   if (!resend) {
     const Seq begin = guest.SeqAt(std::max<uint64_t>(guest.acked, 1));
-    resend = std::make_unique<ResendStore>(begin, &pool->budget);
+    resend = std::make_unique<ResendStore>(begin, pool);
   }
   resend->Keep(segment.seq + (segment.has(kSyn) ? 1 : 0), segment.payload,
                guest.fin_seen() ? guest.fin_seq() : guest.next);
@@ -354,7 +354,7 @@ bool Connection::Load(Reader& reader, ResendPool* pool) {
   if (reader.Bool()) {
     const Seq begin = guest.SeqAt(std::max<uint64_t>(guest.acked, 1));
     const Seq end = guest.fin_seen() ? guest.fin_seq() : guest.next;
-    resend = std::make_unique<ResendStore>(begin, &pool->budget);
+    resend = std::make_unique<ResendStore>(begin, pool);
     if (!guest.syn_seen || !resend->Load(reader, Later(begin, end))) {
       return reader.Fail();
     }

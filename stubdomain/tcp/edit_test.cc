@@ -298,9 +298,10 @@ TEST(Adding, IsRefusedByName) {
   closed.Adopt();
   EXPECT_EQ(Add(closed, "x"), SendRefusal::kClosed);
   KeptTrace full("");
-  EXPECT_EQ(Add(full, std::string(kMaxResend + 1, 'x')), SendRefusal::kNoRoom);
+  const uint32_t bound = ResendPool().per_flow;
+  EXPECT_EQ(Add(full, std::string(bound + 1, 'x')), SendRefusal::kNoRoom);
   EXPECT_EQ(full.Sent(), "");
-  EXPECT_EQ(Add(full, std::string(kMaxResend, 'x')), SendRefusal::kNone);
+  EXPECT_EQ(Add(full, std::string(bound, 'x')), SendRefusal::kNone);
 }
 
 }  // namespace

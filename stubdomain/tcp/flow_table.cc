@@ -61,11 +61,17 @@ size_t FlowTable::Hash::operator()(const Key& key) const {
 }
 
 FlowTable::FlowTable(const FlowTableConfig& config, BufferBudget* budget)
-    : config_(config), budget_(budget), aliases_(0, Hash{this}) {}
+    : budget_(budget), aliases_(0, Hash{this}) {
+  set_config(config);
+}
 
 FlowTable::~FlowTable() = default;
 
-void FlowTable::set_config(const FlowTableConfig& config) { config_ = config; }
+void FlowTable::set_config(const FlowTableConfig& config) {
+  config_ = config;
+  resend_.per_flow = config.resend;
+  resend_.budget.set_limit(config.total_resend);
+}
 
 bool FlowTable::Weak(const TcpFlow& flow) {
   return !flow.tracked() || !flow.established() || flow.closed();

@@ -27,6 +27,8 @@ inline constexpr Duration kTimeWait = std::chrono::seconds(60);
 
 struct FlowTableConfig {
   size_t max_flows = 4096;
+  uint32_t resend = 1 << 20;  // bytes: see ResendPool
+  uint64_t total_resend = 16 << 20;
   FlowConfig flow;
 };
 

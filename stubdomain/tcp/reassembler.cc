@@ -29,7 +29,7 @@ size_t Reassembler::memory() const {
 }
 
 Reassembler::Result Reassembler::Insert(Seq seq, std::span<const uint8_t> bytes,
-                                        Seq limit) {
+                                        Seq limit, size_t max_ranges) {
   const Seq begin = Later(seq, end_);
   const Seq end = Earlier(seq + static_cast<uint32_t>(bytes.size()), limit);
   if (end <= begin) return Result::kNothingNew;
@@ -49,7 +49,9 @@ Reassembler::Result Reassembler::Insert(Seq seq, std::span<const uint8_t> bytes,
     return Result::kInOrder;
   }
   if (first == last) {
-    if (ranges_.size() == kMaxRanges) return Result::kTooManyRanges;
+    if (ranges_.size() >= std::min(max_ranges, kMaxRanges)) {
+      return Result::kTooManyRanges;
+    }
     Write(begin, fresh);
     ranges_.insert(first, {begin, end});
     recent_ = begin;

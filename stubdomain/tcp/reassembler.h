@@ -22,8 +22,8 @@ namespace stubdomain {
 class Reassembler {
  public:
   static constexpr size_t kChunk = 16 << 10;
-  // Ranges behind the first gap.
-  static constexpr size_t kMaxRanges = 64;
+  // Ranges behind the first gap: no more, whatever is asked for.
+  static constexpr size_t kMaxRanges = 1024;
 
   explicit Reassembler(Seq begin) : begin_(begin), end_(begin) {}
 
@@ -47,8 +47,10 @@ class Reassembler {
     kTooManyRanges,  // one gap more than is allowed
   };
   // Keeps what is new of `bytes`, but nothing from `limit` on. Unless the
-  // result is kInOrder or kEarly nothing has changed.
-  Result Insert(Seq seq, std::span<const uint8_t> bytes, Seq limit);
+  // result is kInOrder or kEarly nothing has changed. `max_ranges`: as many
+  // ranges may lie behind gaps.
+  Result Insert(Seq seq, std::span<const uint8_t> bytes, Seq limit,
+                size_t max_ranges = kMaxRanges);
 
   // Forgets what lies before `to`, kept or not; end() moves along. A `to`
   // before begin() does nothing.

@@ -75,20 +75,36 @@ TEST(Reassembler, NothingIsKeptFromTheLimitOn) {
 }
 
 TEST(Reassembler, AGapTooManyChangesNothing) {
+  constexpr size_t kBound = 5;
   Reassembler r(Seq(0));
-  for (uint32_t i = 0; i < Reassembler::kMaxRanges; ++i) {
-    ASSERT_EQ(r.Insert(Seq(10 + 10 * i), Bytes("x"), kFar), Result::kEarly);
+  for (uint32_t i = 0; i < kBound; ++i) {
+    ASSERT_EQ(r.Insert(Seq(10 + 10 * i), Bytes("x"), kFar, kBound),
+              Result::kEarly);
   }
   const auto before = Saved(r);
   const size_t memory = r.memory();
-  EXPECT_EQ(r.Insert(Seq(100000), Bytes("x"), kFar), Result::kTooManyRanges);
-  EXPECT_EQ(r.Insert(Seq(15), Bytes("x"), kFar), Result::kTooManyRanges);
+  EXPECT_EQ(r.Insert(Seq(100000), Bytes("x"), kFar, kBound),
+            Result::kTooManyRanges);
+  EXPECT_EQ(r.Insert(Seq(15), Bytes("x"), kFar, kBound),
+            Result::kTooManyRanges);
   EXPECT_EQ(Saved(r), before);
   EXPECT_EQ(r.memory(), memory);
   // What makes no new gap still fits.
-  EXPECT_EQ(r.Insert(Seq(11), Bytes("y"), kFar), Result::kEarly);
-  EXPECT_EQ(r.Insert(Seq(0), Bytes("0123456789"), kFar), Result::kInOrder);
+  EXPECT_EQ(r.Insert(Seq(11), Bytes("y"), kFar, kBound), Result::kEarly);
+  EXPECT_EQ(r.Insert(Seq(0), Bytes("0123456789"), kFar, kBound),
+            Result::kInOrder);
   EXPECT_EQ(r.ready(), 12u);
+}
+
+TEST(Reassembler, ThereIsABoundThatNobodyCanRaise) {
+  constexpr size_t kMore = 2 * Reassembler::kMaxRanges;
+  Reassembler r(Seq(0));
+  for (uint32_t i = 0; i < Reassembler::kMaxRanges; ++i) {
+    ASSERT_EQ(r.Insert(Seq(10 + 10 * i), Bytes("x"), kFar, kMore),
+              Result::kEarly);
+  }
+  EXPECT_EQ(r.Insert(Seq(100000), Bytes("x"), kFar, kMore),
+            Result::kTooManyRanges);
 }
 
 TEST(Reassembler, RangesThatTouchBecomeOne) {

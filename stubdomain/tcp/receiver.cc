@@ -63,7 +63,7 @@ SackBlocks Receiver::Sack() const {
   return sack;
 }
 
-void Receiver::Take(const TcpSegment& segment, uint32_t mss, Time now) {
+void Receiver::Take(const TcpSegment& segment, const Terms& terms, Time now) {
   const auto& timestamps = segment.options.timestamps;
   if (timestamps && segment.seq <= acknowledged_ && !Outdated(segment, now)) {
     timestamp_ = timestamps->value;
@@ -73,19 +73,21 @@ void Receiver::Take(const TcpSegment& segment, uint32_t mss, Time now) {
 
   const auto size = static_cast<uint32_t>(segment.payload.size());
   const Seq fin = segment.seq + size;
-  if (segment.has(kFin) && !fin_ && fin >= bytes_.last() && fin <= edge_) {
+  if (segment.has(kFin) && !fin_ && fin >= Later(bytes_.last(), terms.sent) &&
+      fin <= edge_) {
     fin_ = fin;
   }
   const bool gap = bytes_.early() > 0;
-  const auto result = bytes_.Insert(segment.seq, segment.payload,
-                                    fin_ ? Earlier(limit_, *fin_) : limit_);
+  const auto result =
+      bytes_.Insert(segment.seq, segment.payload,
+                    fin_ ? Earlier(limit_, *fin_) : limit_, terms.max_ranges);
   lacking_ |= segment.end() > limit_ && limit_ < edge_;
   if (fin_received()) DropRoom();
   // RFC 5681, 4.2: every second full segment is acknowledged, and at once
   // whatever is not simply the next one.
   const bool plain = result == Reassembler::Result::kInOrder && !gap &&
                      !segment.has(kFin) &&
-                     Distance(acknowledged_, next()) < 2 * mss;
+                     Distance(acknowledged_, next()) < 2 * terms.mss;
   Demand(plain ? Due::kLater : Due::kNow);
 }
 

@@ -65,7 +65,12 @@ class Receiver {
   // (D-SACK: RFC 2883). To be called before Take().
   void NoteDuplicate(const TcpSegment& segment);
   // Takes timestamp, payload and FIN of an acceptable segment.
-  void Take(const TcpSegment& segment, uint32_t mss, Time now);
+  struct Terms {
+    uint32_t mss;
+    size_t max_ranges;  // no more may lie behind gaps
+    Seq sent;           // behind all that was ever sent: no FIN lies before
+  };
+  void Take(const TcpSegment& segment, const Terms& terms, Time now);
 
   // -- what goes out --
 

@@ -9,7 +9,7 @@ namespace stubdomain {
 
 void ResendStore::Keep(Seq seq, std::span<const uint8_t> bytes, Seq limit) {
   const Seq end = seq + static_cast<uint32_t>(bytes.size());
-  if (end > bytes_.begin() + kMaxResend) return;
+  if (end > bytes_.begin() + pool_->per_flow) return;
   if (share_.available() < bytes.size()) return;
   bytes_.Insert(seq, bytes, limit);
   Account();
@@ -28,9 +28,7 @@ void ResendStore::Save(Writer& writer) const {
 }
 
 bool ResendStore::Load(Reader& reader, Seq limit) {
-  if (!bytes_.Load(reader, Earlier(limit, bytes_.begin() + kMaxResend))) {
-    return false;
-  }
+  if (!bytes_.Load(reader, limit)) return false;
   const bool urgent = reader.Bool();
   const Seq end = reader.GetSeq();
   if (urgent) urgent_ = end;

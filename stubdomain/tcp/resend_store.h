@@ -17,24 +17,20 @@
 
 namespace stubdomain {
 
-// Bytes that are kept of what one connection's guest has sent, and of all
-// connections together. A guest that has more under way is not covered: it has
-// to send that again itself.
-inline constexpr uint32_t kMaxResend = 1 << 20;
-inline constexpr uint64_t kMaxResendTotal = 16 << 20;
-
-// Of all connections of a table.
+// Of all connections of a table. A guest that has more under way than is kept
+// is not covered: it has to send that again itself.
 struct ResendPool {
   // A suspend is near: what guests send is kept. Otherwise nothing is copied.
   bool recording = false;
-  BufferBudget budget{kMaxResendTotal};
+  uint32_t per_flow = 1 << 20;    // bytes kept of one connection
+  BufferBudget budget{16 << 20};  // of all
 };
 
 class ResendStore {
  public:
-  // Nothing before `begin` is wanted. `budget` outlives the store.
-  ResendStore(Seq begin, BufferBudget* budget)
-      : bytes_(begin), share_(budget) {}
+  // Nothing before `begin` is wanted. `pool` outlives the store.
+  ResendStore(Seq begin, ResendPool* pool)
+      : pool_(pool), bytes_(begin), share_(&pool->budget) {}
 
   // Behind what can be sent again, from what is acknowledged on: a gap ends it.
   Seq end() const { return bytes_.end(); }
@@ -60,6 +56,7 @@ class ResendStore {
  private:
   void Account();
 
+  const ResendPool* pool_;
   Reassembler bytes_;
   BufferShare share_;  // reserves size()
   std::optional<Seq> urgent_;

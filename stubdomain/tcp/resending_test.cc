@@ -72,14 +72,14 @@ TEST(Resending, MoreThanTheBoundIsNotCovered) {
   t.Peer({.window = kWide});
   t.resend.recording = true;
   uint32_t at = 0;
-  for (; at < kMaxResend; at += 1 << 14) {
+  for (; at < t.resend.per_flow; at += 1 << 14) {
     EXPECT_TRUE(t.flow->covered());
     t.Guest({.seq = at, .data = std::string(1 << 14, 'x'), .gso = 1000});
   }
   EXPECT_TRUE(t.flow->covered());
   t.Guest({.seq = at, .data = "x"});
   EXPECT_FALSE(t.flow->covered());
-  EXPECT_EQ(t.resend.budget.reserved(), kMaxResend);
+  EXPECT_EQ(t.resend.budget.reserved(), t.resend.per_flow);
 }
 
 TEST(Resending, WhatIsNotAcknowledgedIsSentAgainAfterTheTimeout) {

@@ -318,11 +318,10 @@ SendRefusal TcpFlow::SendInGuestsName(std::span<const uint8_t> bytes, Time now,
   if (guest.acked <= 1 && connection_.peer.acked <= 1) {
     return SendRefusal::kBusy;
   }
-  if (bytes.size() > kMaxResend) return SendRefusal::kNoRoom;
+  if (bytes.size() > resend_->per_flow) return SendRefusal::kNoRoom;
   const Seq end = guest.next + static_cast<uint32_t>(bytes.size());
   if (!connection_.resend) {
-    connection_.resend =
-        std::make_unique<ResendStore>(guest.next, &resend_->budget);
+    connection_.resend = std::make_unique<ResendStore>(guest.next, resend_);
   }
   connection_.resend->Keep(guest.next, bytes, end);
   if (connection_.resend->end() != end) return SendRefusal::kNoRoom;

@@ -207,6 +207,11 @@ struct sd_config {
                                    * the guest does not have yet */
     uint64_t flow_buffer;         /* bytes kept for one connection */
     uint64_t total_buffer;        /* bytes kept for all */
+    uint32_t max_ranges;          /* pieces of one connection that are kept
+                                   * behind gaps, at most 1024 */
+    uint64_t resend_buffer;       /* bytes kept of what one connection's guest
+                                   * has sent, to send them again */
+    uint64_t total_resend_buffer; /* of all */
     uint32_t suspend_delay_ms;    /* from the wait message to the suspend */
     uint32_t ready_timeout_ms;    /* longest wait for the guest's "ready" */
     uint32_t keepalive_ms;        /* keep-alives to peers while suspended; 0: none */

@@ -211,7 +211,9 @@ static void test_policy(void)
     static const char *const times[] = { "suspend-delay", "ready-timeout",
                                          "keepalive" };
     static const char *const fixed[] = { "max-flows", "max-stubs",
-                                         "flow-buffer", "total-buffer" };
+                                         "flow-buffer", "total-buffer",
+                                         "max-ranges", "resend-buffer",
+                                         "total-resend-buffer" };
     Rig rig = { };
 
     rig_start(&rig, "q35 " RIG_DEVICE ",unmatched=alert");
