@@ -3,7 +3,7 @@
 #   make            build everything
 #   make demo       the main job, live
 #   make check      all tests; SUITE=style|unit|engine|fuzz|qtest|functional|
-#                   storage|libvirt for one
+#                   storage|guest|libvirt for one
 #   make fuzz       for long: TARGET=frames|serial|state SECONDS=3600
 #   make bench      SUITE=engine|storage; figures in build/bench/
 #   make install    PREFIX=/usr/local DESTDIR=
@@ -42,7 +42,7 @@ guest: build
 demo: guest
 	@$(PYTHON) tests/demo/demo.py
 
-check: SUITE ?= style unit engine fuzz qtest functional storage libvirt
+check: SUITE ?= style unit engine fuzz qtest functional storage guest libvirt
 check: build
 	@$(PYTHON) tests/run $(SUITE)
 

@@ -5,7 +5,6 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -17,12 +16,9 @@
 #include <future>
 #include <thread>
 
-#include "agent/agent.h"
-#include "agent/fake_device.h"
-#include "agent/fake_wall_clock.h"
 #include "agent/loopback.h"
 #include "agent/loopback_parameters.h"
-#include "agent/server.h"
+#include "agent/serving_agent.h"
 #include "lib/client.h"
 #include "stubdomain-guest.h"
 
@@ -31,68 +27,20 @@ namespace {
 
 using nlohmann::json;
 
-class LibraryTest : public testing::Test {
+class LibraryTest : public testing::Test, public ServingAgent {
  protected:
-  LibraryTest() {
-    std::string name = testing::TempDir() + "agent-XXXXXX";
-    directory_ = mkdtemp(name.data());
-    chmod(directory_.c_str(), 0755);
-    path_ = directory_ / "run/agent.sock";
-    setenv("STUBDOMAIN_AGENT_SOCKET", path_.c_str(), 1);
-  }
+  LibraryTest() : LibraryTest(MakeDirectory()) {}
   ~LibraryTest() override {
     StopAgent();
     unsetenv("STUBDOMAIN_AGENT_SOCKET");
     std::filesystem::remove_all(directory_);
   }
 
-  void StartAgent() {
-    server_.emplace(path_);
-    stop_ = UniqueFd(eventfd(0, 0));
-    interrupt_ = UniqueFd(eventfd(0, 0));
-    thread_ = std::thread([this] {
-      FakeWallClock clock;
-      Agent agent(device_, clock,
-                  {.answer =
-                       [this](Agent::ClientId client, const Answer& answer,
-                              bool last, int fd) {
-                         server_->SendAnswer(client, answer, last, fd);
-                       },
-                   .find_socket =
-                       [](const Endpoint& guest, const Endpoint& peer) {
-                         return FindSocket(guest, peer);
-                       },
-                   .interrupts = "fake"});
-      agent.Start();
-      server_->Run(agent,
-                   {{stop_.get(), [this] { server_->Stop(); }},
-                    {interrupt_.get(),
-                     [&] {
-                       eventfd_t count;
-                       eventfd_read(interrupt_.get(), &count);
-                       agent.OnInterrupt();
-                     }}},
-                   -1, [] {});
-      agent.Stop();
-    });
-  }
-
-  void StopAgent() {
-    if (!thread_.joinable()) return;
-    eventfd_write(stop_.get(), 1);
-    thread_.join();
-    server_.reset();
-  }
-
-  // Waits until the device has `count` open waits.
-  void AwaitWaits(size_t count) {
-    while (device_.OpenWaits().size() != count) std::this_thread::yield();
-  }
-
-  void EndWait(const std::string& outcome, uint64_t bytes) {
-    AwaitWaits(1);
-    device_.EndWait(device_.OpenWaits().front(), outcome, bytes);
-    eventfd_write(interrupt_.get(), 1);
+  static std::filesystem::path MakeDirectory() {
+    std::string name = testing::TempDir() + "agent-XXXXXX";
+    const std::filesystem::path directory = mkdtemp(name.data());
+    chmod(directory.c_str(), 0755);
+    return directory;
   }
 
   static void AwaitReadable(int fd) {
@@ -110,14 +58,14 @@ class LibraryTest : public testing::Test {
     return error;
   }
 
-  std::filesystem::path directory_;
-  std::string path_;
-  FakeDevice device_;
+  const std::filesystem::path directory_;
   Loopback loopback_;
-  std::optional<Server> server_;
-  UniqueFd stop_;
-  UniqueFd interrupt_;
-  std::thread thread_;
+
+ private:
+  explicit LibraryTest(const std::filesystem::path& directory)
+      : ServingAgent(directory / "run/agent.sock"), directory_(directory) {
+    setenv("STUBDOMAIN_AGENT_SOCKET", path_.c_str(), 1);
+  }
 };
 
 TEST_F(LibraryTest, WaitEndsWithItsOutcome) {

@@ -32,7 +32,7 @@ def qtests():
 
 
 def functional_tests():
-    for folder in ("functional", "storage", "libvirt", "engine"):
+    for folder in ("functional", "guest", "storage", "libvirt", "engine"):
         for path in (TOP / "tests" / folder).glob("test_*.py"):
             name = path.stem.removeprefix("test_")
             for test in re.findall(r"^def test_(\w+)\(", path.read_text(), re.M):

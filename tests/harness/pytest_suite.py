@@ -1,4 +1,4 @@
-"""Suites that are pytest's: engine, functional, storage, libvirt.
+"""Suites that are pytest's: engine, functional, storage, guest, libvirt.
 
 Copyright (c) 2026 The Stubdomain authors
 SPDX-License-Identifier: GPL-2.0-or-later
@@ -19,6 +19,11 @@ TEST_SECONDS = 400  # a hang is a failure
 # What the guest has beside busybox and our programs: bash can keep a TCP
 # connection open from command to command.
 GUEST_IMAGE = ["--with", "bash"]
+# And for the tests of stubrun: programs that know nothing of us.
+PROGRAMS_IMAGE = ["--name", "programs", "--with",
+                  "bash,curl,psql,python3,python3-certifi,"
+                  "python3-chardet,python3-idna,python3-requests,"
+                  "python3-six,python3-urllib3,wget"]
 
 
 def engine(top, logs, report):
@@ -46,9 +51,14 @@ def libvirt(top, logs, report):
     run(top, logs, report, workers=1)
 
 
-def build_guest_image(top):
+def guest(top, logs, report):
+    build_guest_image(top, PROGRAMS_IMAGE)
+    run(top, logs, report, workers=2)
+
+
+def build_guest_image(top, image=GUEST_IMAGE):
     subprocess.run([sys.executable, top / "tests" / "guest-image" / "build",
-                    "--build", top / "build", *GUEST_IMAGE], check=True)
+                    "--build", top / "build", *image], check=True)
 
 
 class Results:

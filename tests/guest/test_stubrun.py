@@ -1,0 +1,198 @@
+"""Programs that know nothing of us, under stubrun: each is suspended while it
+waits, and gets its reply.
+
+Copyright (c) 2026 The Stubdomain authors
+SPDX-License-Identifier: GPL-2.0-or-later
+"""
+
+import hashlib
+import socket
+
+import pytest
+
+from peer import noise
+from vm import HOST_OF_GUEST
+
+BODY = noise(300_000)
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def url(peer):
+    return f"http://{HOST_OF_GUEST}:{peer.port}/"
+
+
+def python(vm, script, *arguments, name="script"):
+    vm.shell.put(script.encode(), f"/tmp/{name}.py")
+    return vm.shell.start(
+        f"stubrun python3 /tmp/{name}.py {' '.join(map(str, arguments))}")
+
+
+def sleep_then_reply(vm, connection, body=BODY):
+    vm.wait_suspended()
+    connection.reply_and_close(body)
+    assert vm.wait_restored()["reason"] == "reply"
+
+
+@pytest.mark.parametrize("command", ["curl -s", "curl -s --max-time 100",
+                                     "/usr/bin/wget -q -O -"])
+def test_downloaders(vm, peer, command):
+    job = vm.shell.start(f"stubrun {command} {url(peer)} | sha256sum")
+    sleep_then_reply(vm, peer.accept_request())
+    assert job.wait().output.split()[0] == sha256(BODY)
+
+
+def test_curl_sleeps_longer_and_longer(vm, peer):
+    """It looks once a second, and each sleep is longer than the one before."""
+    job = vm.shell.start(f"stubrun curl -s {url(peer)} | sha256sum")
+    connection = peer.accept_request()
+    for _ in range(3):
+        vm.wait_suspended()
+        assert vm.wait_restored()["reason"] == "timeout"
+    vm.wait_suspended()
+    assert vm.sleeps_on(3)
+    connection.reply_and_close(BODY)
+    assert vm.wait_restored()["reason"] == "reply"
+    assert job.wait().output.split()[0] == sha256(BODY)
+
+
+@pytest.mark.parametrize("read", [
+    "urllib.request.urlopen(URL)",
+    "urllib.request.urlopen(URL, timeout=100)",
+    "requests.get(URL, stream=True, timeout=(10, 100)).raw"])
+def test_python(vm, peer, read):
+    job = python(vm, f"""
+import hashlib, requests, urllib.request
+URL = "{url(peer)}"
+print(hashlib.sha256({read}.read()).hexdigest())
+""")
+    sleep_then_reply(vm, peer.accept_request())
+    assert job.wait().output.strip() == sha256(BODY)
+
+
+def test_python_threads(vm, peer):
+    """requests in threads: the replies come in another order."""
+    job = python(vm, f"""
+import hashlib, requests, threading
+def get(i):
+    sums[i] = hashlib.sha256(requests.get(f"{url(peer)}{{i}}").content).hexdigest()
+sums = {{}}
+threads = [threading.Thread(target=get, args=[i]) for i in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+for i in range(4): print(sums[i])
+""")
+    connections = [peer.accept_request() for _ in range(4)]
+    bodies = [noise(100_000, seed) for seed in range(4)]
+    vm.wait_suspended()
+    assert len(vm.stubs()) == 4
+    for connection in reversed(connections):
+        number = int(connection.request.split()[1].strip("/"))
+        connection.reply_and_close(bodies[number])
+    assert job.wait().output.split() == [sha256(body) for body in bodies]
+
+
+def test_python_asyncio(vm, peer):
+    """Two connections in one epoll set, with timers and a self-pipe."""
+    job = python(vm, f"""
+import asyncio, hashlib
+async def get(i):
+    reader, writer = await asyncio.open_connection("{HOST_OF_GUEST}", {peer.port})
+    writer.write(b"GET /%d HTTP/1.0\\r\\n\\r\\n" % i)
+    data = await asyncio.wait_for(reader.read(-1), 100)
+    return hashlib.sha256(data.partition(b"\\r\\n\\r\\n")[2]).hexdigest()
+async def main():
+    print(*await asyncio.gather(get(0), get(1)))
+asyncio.run(main())
+""")
+    connections = {connection.request.split()[1]: connection for connection in
+                   [peer.accept_request() for _ in range(2)]}
+    vm.wait_suspended()
+    connections["/1"].reply_and_close(BODY)
+    assert vm.wait_restored()["reason"] == "reply"
+    vm.wait_suspended()
+    connections["/0"].reply_and_close(b"small")
+    assert vm.wait_restored()["reason"] == "reply"
+    assert job.wait().output.split() == [sha256(b"small"), sha256(BODY)]
+
+
+def test_timeout_of_the_program_is_kept(vm, peer):
+    """On the host's clock, for the guest's stands still."""
+    job = python(vm, f"""
+import socket
+connection = socket.create_connection(("{HOST_OF_GUEST}", {peer.port}))
+connection.sendall(b"question\\n")
+connection.settimeout(3)
+try:
+    connection.recv(1)
+except TimeoutError:
+    print("timed out")
+""")
+    connection = peer.accept()
+    connection.read_line()
+    vm.wait_suspended()
+    assert vm.wait_restored()["reason"] == "timeout"
+    assert job.wait().output == "timed out\n"
+
+
+def test_psql(vm, postgres):
+    job = vm.shell.start(
+        f"stubrun psql -h {HOST_OF_GUEST} -p {postgres.port} -U test -d postgres"
+        " -At -c \"select 6 * 7 from pg_sleep(3)\"")
+    vm.wait_suspended()
+    assert vm.wait_restored()["reason"] == "reply"
+    assert job.wait().output == "42\n"
+
+
+def test_children(vm, peer):
+    """What a program starts is helped as well."""
+    vm.shell.put(f"""
+        curl -s {url(peer)} >/tmp/first &
+        sh -c 'exec /usr/bin/wget -q -O /tmp/second {url(peer)}' &
+        wait
+        cat /tmp/first /tmp/second
+    """.encode(), "/tmp/parent")
+    job = vm.shell.start("stubrun bash /tmp/parent")
+    connections = [peer.accept_request() for _ in range(2)]
+    vm.wait_suspended()
+    for connection in connections:
+        connection.reply_and_close(b"reply\n")
+    vm.wait_restored()
+    assert job.wait().output == "reply\nreply\n"
+
+
+def test_server(vm):
+    """A server that accepts sleeps until a peer connects (X3)."""
+    job = python(vm, """
+import socket
+server = socket.create_server(("0.0.0.0", 8000))
+client, _ = server.accept()
+client.sendall(b"hello\\n")
+""")
+    vm.wait_suspended()
+    (stub,) = vm.stubs()
+    assert stub["accept"] == "hold"
+    assert stub["flow"]["guest"]["port"] == 8000
+    vm.hmp("hostfwd_add net0 tcp:127.0.0.1:18000-:8000")
+    with socket.create_connection(("127.0.0.1", 18000), 60) as client:
+        assert client.recv(100) == b"hello\n"
+    assert job.wait().status == 0
+    vm.hmp("hostfwd_remove net0 tcp:127.0.0.1:18000")
+
+
+def test_without_an_agent(vm, peer):
+    """Everything is as it would be without us."""
+    job = vm.shell.start("stubrun --socket /tmp/nobody "
+                         f"curl -s {url(peer)} | sha256sum")
+    connection = peer.accept_request()
+    connection.reply_and_close(BODY)
+    assert job.wait().output.split()[0] == sha256(BODY)
+    assert vm.event_names() == []
+
+
+def test_static_program_is_told(vm):
+    output = vm.shell.check("stubrun stubctl --version 2>&1")
+    assert "linked statically" in output
+    assert "stubctl " in output
