@@ -122,6 +122,8 @@ void Agent::OnRequest(ClientId client, uid_t uid, const Packet& packet) {
       Wait(client, uid, *wait, packet.fds);
     } else if (const auto* listen = std::get_if<ListenRequest>(&request)) {
       Listen(client, uid, *listen);
+    } else if (std::holds_alternative<CancelRequest>(request)) {
+      CancelWait(client);
     } else {
       SendStatus(client);
     }
@@ -273,18 +275,32 @@ void Agent::SendStatus(ClientId client) {
 }
 
 void Agent::OnGone(ClientId client) {
-  const auto found = stubs_.find(client);
-  if (found == stubs_.end()) return;
-  const std::vector<uint32_t> stubs = std::move(found->second);
-  stubs_.erase(found);
-  for (const uint32_t stub : stubs) {
+  const auto stub = TakeBack(client);
+  // The answer reaches nobody, and so the new socket is closed.
+  if (stub && BeginReturn(client, Ended{*stub, Outcome::kCancelled, 0})) {
+    GiveBack();
+  }
+}
+
+void Agent::CancelWait(ClientId client) {
+  const auto stub = TakeBack(client);
+  if (!stub) return;  // its outcome is on the way
+  const Ended ended{*stub, Outcome::kCancelled, 0};
+  if (BeginReturn(client, ended)) {
+    GiveBack();
+  } else {
+    environment_.answer(client, ended, true, -1);
+  }
+}
+
+std::optional<uint32_t> Agent::TakeBack(ClientId client) {
+  const auto node = stubs_.extract(client);
+  if (node.empty()) return std::nullopt;
+  for (const uint32_t stub : node.mapped()) {
     clients_.erase(stub);
     Cancel(stub);
   }
-  // The answer reaches nobody, and so the new socket is closed.
-  if (BeginReturn(client, Ended{stubs.front(), Outcome::kCancelled, 0})) {
-    GiveBack();
-  }
+  return node.mapped().front();
 }
 
 void Agent::OnInterrupt() {

@@ -118,6 +118,10 @@ class Agent {
   bool BeginReturn(ClientId client, const Ended& ended);
   // Throws RequestError: kBusy, try again.
   UniqueFd Reattach(const Detached& detached);
+  void CancelWait(ClientId client);
+  // Takes back all stubs of the client, which it then has no more. Returns the
+  // first; nothing if it had none.
+  std::optional<uint32_t> TakeBack(ClientId client);
   void SendStatus(ClientId client);
   void CancelLeftovers();
   void Cancel(uint32_t stub);

@@ -263,6 +263,19 @@ TEST_F(SetTest, AllAreCancelledWithTheirClient) {
   EXPECT_EQ(device_.OpenWaits(), Stubs{});
 }
 
+TEST_F(SetTest, AllAreTakenBackTogether) {
+  const Stubs stubs = StartSet(1);
+  Request(1, R"({"op":"cancel"})");
+  const Sent sent = TakeAnswer();
+  EXPECT_EQ(sent.answer,
+            (json{{"stub", stubs[0]}, {"outcome", "cancelled"}, {"bytes", 0}}));
+  EXPECT_TRUE(sent.last);
+  EXPECT_EQ(device_.OpenWaits(), Stubs{});
+  // It has ended already.
+  Request(1, R"({"op":"cancel"})");
+  EXPECT_TRUE(sent_.empty());
+}
+
 TEST_F(SetTest, RefusalOfOneTakesTheOthersBack) {
   device_.RefuseWaitAfter(1, "flow: not followed");
   RequestSet(1, R"({"op":"wait"})", {loopback_.guest(), other_.guest()});

@@ -1,5 +1,6 @@
 /*
- * libstubdomain-guest: tell the host that this program waits for a reply.
+ * libstubdomain-guest: tell the host that this program waits for a reply. For
+ * C++ there is stubdomain-guest.hpp, for Python the module stubdomain_guest.
  *
  * A program that has sent a request on a TCP connection, and now waits for
  * the reply, calls sdg_wait() instead of blocking in read(). The host may then
@@ -15,7 +16,8 @@
  * if it had never asked. Nothing is ever read from or written to the socket.
  *
  * Functions return SDG_OK or a negative enum sdg_error, unless said otherwise.
- * They may be called from any thread; a wait belongs to one thread at a time.
+ * They may be called from any thread; a wait belongs to one thread at a time,
+ * but for sdg_wait_cancel().
  * No function raises a signal, changes a signal handler, or starts a thread.
  *
  * The agent's socket is /run/stubdomain/agent.sock, or what the environment
@@ -95,6 +97,69 @@ int sdg_wait_start(int fd, const char *plan_json, uint32_t timeout_ms);
  * descriptor closed.
  */
 int sdg_wait_finish(int wait, struct sdg_result *result);
+
+/*
+ * Waits that are for more than one socket, or can be taken back by another
+ * thread.
+ *
+ * The two structures begin with their size, sizeof(struct ...), so that later
+ * versions can have more members. What a caller's structure does not have is as
+ * if it was 0.
+ */
+struct sdg_options {
+    size_t size;
+    const char *plan_json; /* as for sdg_wait(); for each of the sockets */
+    uint32_t timeout_ms;   /* as for sdg_wait() */
+    uint32_t flags;        /* SDG_NO_SUSPEND, or 0 */
+};
+/* The wait does not propose to suspend the machine. */
+#define SDG_NO_SUSPEND 1u
+
+struct sdg_end {
+    size_t size; /* filled in by the caller; a call writes no more */
+    enum sdg_outcome outcome;
+    uint64_t bytes; /* as in struct sdg_result */
+    /* Index of the socket that it is about. 0 as well when the wait ended
+     * without one: it was taken back. */
+    size_t socket;
+};
+
+/* Sockets of one wait. */
+#define SDG_MAX_SOCKETS 64
+
+/*
+ * Begin a wait for any of `count` sockets: TCP, connected UDP, or listening TCP
+ * sockets, for which it is a reply that somebody connects. The first socket that
+ * ends it ends it for all. If one of them is refused, all are.
+ *
+ * `options`: may be NULL.
+ *
+ * Returns a descriptor (0 or greater) for the functions below, which may be
+ * polled for reading, or a negative enum sdg_error. close() of the descriptor
+ * takes the wait back. Poll UDP and listening sockets as well, as for
+ * sdg_wait_start(); sdg_wait_any() does so by itself.
+ */
+int sdg_wait_begin(const int *fds, size_t count,
+                   const struct sdg_options *options);
+
+/*
+ * Take the end of a wait that sdg_wait_begin() began. sdg_wait_poll() never
+ * blocks, and returns SDG_PENDING if the wait goes on; sdg_wait_end() blocks
+ * until it ends. In every other case than SDG_PENDING the wait is over, and the
+ * descriptor closed. `end` may be NULL.
+ */
+int sdg_wait_poll(int wait, struct sdg_end *end);
+int sdg_wait_end(int wait, struct sdg_end *end);
+
+/*
+ * Take a wait back, from any thread: it ends as SDG_CANCELLED, if it has not
+ * ended otherwise just now. The thread that waits still has to take its end.
+ */
+int sdg_wait_cancel(int wait);
+
+/* Begin a wait, and block until it ends. Returns as the functions above. */
+int sdg_wait_any(const int *fds, size_t count,
+                 const struct sdg_options *options, struct sdg_end *end);
 
 /*
  * As sdg_wait(), for a TCP connection that does not need its socket meanwhile:

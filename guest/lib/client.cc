@@ -40,6 +40,16 @@ uint64_t ReadableBytes(int fd) {
   return static_cast<uint64_t>(bytes);
 }
 
+void SendTo(int connection, const Request& request, std::span<const int> fds) {
+  const int error = SendPacket(connection, Encode(request), fds);
+  if (error == 0) return;
+  // An agent that is too busy, or done with the wait, has answered so and hung
+  // up.
+  if (error == EPIPE || error == ECONNRESET) return;
+  throw std::system_error(error, std::generic_category(),
+                          "sending to the agent");
+}
+
 }  // namespace
 
 std::string AgentSocket() {
@@ -66,13 +76,10 @@ Client::Client(const std::string& path) {
 }
 
 void Client::Send(const Request& request, std::span<const int> fds) {
-  const int error = SendPacket(socket_.get(), Encode(request), fds);
-  if (error == 0) return;
-  // An agent that is too busy has answered so, and hung up.
-  if (error == EPIPE || error == ECONNRESET) return;
-  throw std::system_error(error, std::generic_category(),
-                          "sending to the agent");
+  SendTo(socket_.get(), request, fds);
 }
+
+void SendCancel(int connection) { SendTo(connection, CancelRequest(), {}); }
 
 std::optional<Answer> Client::TryReceive(UniqueFd* socket) {
   pollfd entry{socket_.get(), POLLIN, 0};

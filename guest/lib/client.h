@@ -55,6 +55,10 @@ class Client {
   UniqueFd socket_;
 };
 
+// Takes back the wait of a connection, of which another thread may wait for the
+// end. Throws std::system_error if it is no connection.
+void SendCancel(int connection);
+
 // Throws as Client does, and JsonError.
 nlohmann::json QueryStatus(const std::string& path);
 

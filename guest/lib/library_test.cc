@@ -20,7 +20,7 @@
 #include "agent/loopback_parameters.h"
 #include "agent/serving_agent.h"
 #include "lib/client.h"
-#include "stubdomain-guest.h"
+#include "stubdomain-guest.hpp"
 
 namespace stubdomain {
 namespace {
@@ -161,6 +161,116 @@ TEST_F(LibraryTest, ClosingThePollableDescriptorCancels) {
   AwaitWaits(1);
   close(wait);
   AwaitWaits(0);
+}
+
+// -- sets, and waits that are taken back --
+
+TEST_F(LibraryTest, FirstOfSomeSocketsEndsTheWait) {
+  StartAgent();
+  Loopback other;
+  const int fds[] = {loopback_.guest(), other.guest()};
+  const sdg_options options{sizeof(options), "{\"bytes\": 7}", 5000,
+                            SDG_NO_SUSPEND};
+  sdg_end end{sizeof(end), SDG_RESET, 0, 9};
+  auto waiting = std::async(
+      std::launch::async, [&] { return sdg_wait_any(fds, 2, &options, &end); });
+  AwaitWaits(2);
+  EXPECT_EQ(device_.LastRequest().at("plan"), (json{{"bytes", 7}}));
+  EXPECT_EQ(device_.LastRequest().at("timeout"), 5000);
+  EXPECT_EQ(device_.LastRequest().at("suspend"), false);
+  EndWait("replied", 42, 2);
+  EXPECT_EQ(waiting.get(), SDG_OK) << sdg_error_text();
+  EXPECT_EQ(end.outcome, SDG_REPLIED);
+  EXPECT_EQ(end.bytes, 42u);
+  EXPECT_EQ(end.socket, 0u);
+}
+
+TEST_F(LibraryTest, SocketThatHasItsReplyIsNamed) {
+  StartAgent();
+  Loopback other;
+  other.Reply("hello");
+  const int fds[] = {loopback_.guest(), other.guest()};
+  sdg_end end{sizeof(end), SDG_RESET, 0, 0};
+  EXPECT_EQ(sdg_wait_any(fds, 2, nullptr, &end), SDG_OK);
+  EXPECT_EQ(end.socket, 1u);
+  EXPECT_EQ(end.bytes, 5u);
+}
+
+TEST_F(LibraryTest, AnotherThreadTakesTheWaitBack) {
+  StartAgent();
+  const int fd = loopback_.guest();
+  const int wait = sdg_wait_begin(&fd, 1, nullptr);
+  ASSERT_GE(wait, 0);
+  EXPECT_EQ(sdg_wait_poll(wait, nullptr), SDG_PENDING);
+  sdg_end end{sizeof(end), SDG_RESET, 0, 0};
+  auto waiting =
+      std::async(std::launch::async, [&] { return sdg_wait_end(wait, &end); });
+  AwaitWaits(1);
+  EXPECT_EQ(sdg_wait_cancel(wait), SDG_OK);
+  EXPECT_EQ(waiting.get(), SDG_OK) << sdg_error_text();
+  EXPECT_EQ(end.outcome, SDG_CANCELLED);
+  EXPECT_EQ(device_.OpenWaits().size(), 0u);
+}
+
+TEST_F(LibraryTest, MembersThatACallerDoesNotHaveAreLeftAlone) {
+  StartAgent();
+  loopback_.Reply("hello");
+  const int fd = loopback_.guest();
+  sdg_options options{offsetof(sdg_options, timeout_ms), nullptr, 77, 77};
+  sdg_end end{offsetof(sdg_end, bytes), SDG_RESET, 77, 77};
+  EXPECT_EQ(sdg_wait_any(&fd, 1, &options, &end), SDG_OK) << sdg_error_text();
+  EXPECT_EQ(end.outcome, SDG_REPLIED);
+  EXPECT_EQ(end.bytes, 77u);
+  options.size = sizeof(options);
+  EXPECT_EQ(sdg_wait_any(&fd, 1, &options, &end), SDG_INVALID);
+}
+
+TEST_F(LibraryTest, NumberOfSocketsIsBounded) {
+  StartAgent();
+  loopback_.Reply("hello");
+  const std::vector<int> fds(SDG_MAX_SOCKETS + 1, loopback_.guest());
+  EXPECT_EQ(sdg_wait_any(fds.data(), SDG_MAX_SOCKETS, nullptr, nullptr),
+            SDG_OK);
+  EXPECT_EQ(sdg_wait_any(fds.data(), fds.size(), nullptr, nullptr),
+            SDG_INVALID);
+  EXPECT_EQ(sdg_wait_any(fds.data(), 0, nullptr, nullptr), SDG_INVALID);
+}
+
+TEST_F(LibraryTest, CppWaitTellsItsEnd) {
+  StartAgent();
+  sdg::Wait wait(loopback_.guest(), {.plan = "{\"bytes\": 3}"});
+  EXPECT_FALSE(wait.Poll());
+  EndWait("replied", 3);
+  AwaitReadable(wait.fd());
+  EXPECT_EQ(wait.Get().bytes, 3u);
+}
+
+TEST_F(LibraryTest, CppWaitThatIsDroppedIsTakenBack) {
+  StartAgent();
+  {
+    sdg::Wait wait(loopback_.guest());
+    AwaitWaits(1);
+  }
+  AwaitWaits(0);
+}
+
+TEST_F(LibraryTest, CppWaitIsTakenBackFromAnotherThread) {
+  StartAgent();
+  sdg::Wait wait(loopback_.guest());
+  auto waiting = std::async(std::launch::async, [&] { return wait.Get(); });
+  AwaitWaits(1);
+  wait.Cancel();
+  EXPECT_EQ(waiting.get().outcome, SDG_CANCELLED);
+}
+
+TEST_F(LibraryTest, CppErrorsAreExceptions) {
+  try {
+    sdg::WaitFor(loopback_.guest(), {.timeout = std::chrono::seconds(1)});
+    FAIL();
+  } catch (const sdg::Error& error) {
+    EXPECT_EQ(error.code(), SDG_NO_AGENT);
+    EXPECT_NE(std::string(error.what()).find(path_), std::string::npos);
+  }
 }
 
 TEST_F(LibraryTest, RefusalsAreToldApartAndHaveTheirText) {

@@ -13,10 +13,12 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <variant>
 
 #include "lib/client.h"
 #include "protocol/json_reader.h"
@@ -82,11 +84,23 @@ void AwaitAcknowledged(int fd) {
   }
 }
 
-Client StartWait(int fd, const char* plan_json, uint32_t timeout_ms,
-                 bool detach = false) {
+// The caller's structure, of which it may know a part only.
+template <typename Struct>
+Struct Known(const Struct* theirs) {
+  Struct known{};
+  if (theirs != nullptr) {
+    std::memcpy(&known, theirs, std::min(theirs->size, sizeof(known)));
+  }
+  return known;
+}
+
+Client StartWait(std::span<const int> fds, const char* plan_json,
+                 uint32_t timeout_ms, bool detach = false,
+                 bool suspend = true) {
   WaitRequest request;
   request.timeout_ms = timeout_ms;
   request.detach = detach;
+  request.suspend = suspend;
   if (plan_json != nullptr) {
     try {
       request.plan = ParseJsonObject(plan_json);
@@ -95,13 +109,34 @@ Client StartWait(int fd, const char* plan_json, uint32_t timeout_ms,
                          std::string("the plan: ") + error.what());
     }
   }
-  if (fd < 0) {
+  if (fds.empty() || fds.size() > kMaxSockets) {
+    throw RequestError(
+        Reason::kInvalid,
+        "expected 1 to " + std::to_string(kMaxSockets) + " sockets");
+  }
+  if (std::any_of(fds.begin(), fds.end(), [](int fd) { return fd < 0; })) {
     throw RequestError(Reason::kInvalid, "the socket is not a descriptor");
   }
   Client client(AgentSocket());
-  if (detach) AwaitAcknowledged(fd);
-  client.Send(request, {&fd, 1});
+  if (detach) AwaitAcknowledged(fds.front());
+  client.Send(request, fds);
   return client;
+}
+
+Client BeginWait(const int* fds, size_t count, const sdg_options* options) {
+  const sdg_options known = Known(options);
+  if (known.flags & ~SDG_NO_SUSPEND) {
+    throw RequestError(Reason::kInvalid, "the flags are not known");
+  }
+  return StartWait({fds, count}, known.plan_json, known.timeout_ms, false,
+                   !(known.flags & SDG_NO_SUSPEND));
+}
+
+void TakeEnd(const Ended& ended, sdg_end* end) {
+  if (end == nullptr) return;
+  const sdg_end whole{end->size, static_cast<sdg_outcome>(ended.outcome),
+                      ended.bytes, ended.socket.value_or(0)};
+  std::memcpy(end, &whole, std::min(end->size, sizeof(whole)));
 }
 
 // SDG_PENDING: `answer` was not the last one.
@@ -117,7 +152,7 @@ int TakeResult(const Answer& answer, sdg_result* result) {
 
 int WaitDetached(int* fd, const char* plan_json, uint32_t timeout_ms,
                  sdg_result* result) {
-  Client client = StartWait(*fd, plan_json, timeout_ms, true);
+  Client client = StartWait({fd, 1}, plan_json, timeout_ms, true);
   while (true) {
     UniqueFd socket;
     const Answer answer = client.Receive(&socket);
@@ -135,6 +170,7 @@ int WaitDetached(int* fd, const char* plan_json, uint32_t timeout_ms,
   }
 }
 
+static_assert(kMaxSockets == SDG_MAX_SOCKETS);
 static_assert(static_cast<int>(Outcome::kReplied) == SDG_REPLIED &&
               static_cast<int>(Outcome::kClosed) == SDG_CLOSED &&
               static_cast<int>(Outcome::kReset) == SDG_RESET &&
@@ -150,7 +186,7 @@ using stubdomain::Guard;
 SDG_EXPORT int sdg_wait(int fd, const char* plan_json, uint32_t timeout_ms,
                         sdg_result* result) {
   return Guard([&] {
-    Client client = stubdomain::StartWait(fd, plan_json, timeout_ms);
+    Client client = stubdomain::StartWait({&fd, 1}, plan_json, timeout_ms);
     return stubdomain::TakeResult(client.ReceiveEnd({&fd, 1}), result);
   });
 }
@@ -165,7 +201,7 @@ SDG_EXPORT int sdg_wait_detached(int* fd, const char* plan_json,
 SDG_EXPORT int sdg_wait_start(int fd, const char* plan_json,
                               uint32_t timeout_ms) {
   return Guard([&] {
-    Client client = stubdomain::StartWait(fd, plan_json, timeout_ms);
+    Client client = stubdomain::StartWait({&fd, 1}, plan_json, timeout_ms);
     return client.Release().Release();
   });
 }
@@ -180,6 +216,53 @@ SDG_EXPORT int sdg_wait_finish(int wait, sdg_result* result) {
     // The wait goes on, and so the descriptor stays the caller's.
     client.Release().Release();
     return static_cast<int>(SDG_PENDING);
+  });
+}
+
+SDG_EXPORT int sdg_wait_begin(const int* fds, size_t count,
+                              const sdg_options* options) {
+  return Guard([&] {
+    return stubdomain::BeginWait(fds, count, options).Release().Release();
+  });
+}
+
+SDG_EXPORT int sdg_wait_poll(int wait, sdg_end* end) {
+  return Guard([&] {
+    Client client{stubdomain::UniqueFd(wait)};
+    while (const auto answer = client.TryReceive()) {
+      if (const auto* ended = std::get_if<stubdomain::Ended>(&*answer)) {
+        stubdomain::TakeEnd(*ended, end);
+        return static_cast<int>(SDG_OK);
+      }
+    }
+    // The wait goes on, and so the descriptor stays the caller's.
+    client.Release().Release();
+    return static_cast<int>(SDG_PENDING);
+  });
+}
+
+SDG_EXPORT int sdg_wait_end(int wait, sdg_end* end) {
+  return Guard([&] {
+    Client client{stubdomain::UniqueFd(wait)};
+    stubdomain::TakeEnd(client.ReceiveEnd({}), end);
+    return static_cast<int>(SDG_OK);
+  });
+}
+
+SDG_EXPORT int sdg_wait_cancel(int wait) {
+  return Guard([&] {
+    // It stays the waiting thread's.
+    stubdomain::SendCancel(wait);
+    return static_cast<int>(SDG_OK);
+  });
+}
+
+SDG_EXPORT int sdg_wait_any(const int* fds, size_t count,
+                            const sdg_options* options, sdg_end* end) {
+  return Guard([&] {
+    Client client = stubdomain::BeginWait(fds, count, options);
+    stubdomain::TakeEnd(client.ReceiveEnd({fds, count}), end);
+    return static_cast<int>(SDG_OK);
   });
 }
 

@@ -130,6 +130,8 @@ std::string Encode(const Request& request) {
               {"accept", listen->answer ? "answer" : "hold"}};
     if (listen->guest_port != 0) object["guest-port"] = listen->guest_port;
     EncodeOptions(*listen, object);
+  } else if (std::holds_alternative<CancelRequest>(request)) {
+    object = {{"op", "cancel"}};
   } else {
     object = {{"op", "status"}};
   }
@@ -146,8 +148,11 @@ Request ParseRequest(std::string_view text) {
     request = ParseWait(reader);
   } else if (*op == "listen") {
     request = ParseListen(reader);
+  } else if (*op == "cancel") {
+    request = CancelRequest();
   } else if (*op != "status") {
-    throw JsonError("'op': expected \"wait\", \"listen\" or \"status\"");
+    throw JsonError(
+        "'op': expected \"wait\", \"listen\", \"cancel\" or \"status\"");
   }
   reader.Finish();
   return request;

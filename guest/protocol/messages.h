@@ -10,6 +10,7 @@
 //     -> {"stub": N, "outcome": "replied", "bytes": N}   the wait is over
 //                                        (+ a socket, if it was detached;
 //                                        "socket": INDEX, if there are some)
+//   {"op": "cancel"}                                       after one of these
 //   {"op": "status"}
 //     -> {"status": {...}}
 //   anything may be answered by
@@ -104,9 +105,14 @@ struct ListenRequest {
   bool suspend = true;
 };
 
+// Takes back the wait of this connection, which ends as kCancelled. Nothing if
+// it has just ended.
+struct CancelRequest {};
+
 struct StatusRequest {};
 
-using Request = std::variant<WaitRequest, ListenRequest, StatusRequest>;
+using Request =
+    std::variant<WaitRequest, ListenRequest, CancelRequest, StatusRequest>;
 
 std::string Encode(const Request& request);
 // Throws JsonError.

@@ -69,7 +69,8 @@ TEST(ParseRequest, LeftOutMembersHaveTheirDefaults) {
 TEST(ParseRequest, ErrorsNameThePlace) {
   EXPECT_EQ(RequestErrorOf("{}"), "'op' is missing");
   EXPECT_EQ(RequestErrorOf(R"({"op":"stop"})"),
-            "'op': expected \"wait\", \"listen\" or \"status\"");
+            "'op': expected \"wait\", \"listen\", \"cancel\" or "
+            "\"status\"");
   EXPECT_EQ(RequestErrorOf(R"({"op":"listen","accept":"hold"})"),
             "'port' is missing");
   EXPECT_EQ(RequestErrorOf(R"({"op":"listen","port":80})"),

@@ -17,6 +17,8 @@ FILES = [
     "lib/**/libstubdomain-guest.so.0",
     "lib/**/stubdomain/libstubrun.so",
     "include/stubdomain-guest.h",
+    "include/stubdomain-guest.hpp",
+    "lib/python3/dist-packages/stubdomain_guest.py",
     "share/man/man1/stubctl.1",
     "share/man/man1/stubrun.1",
     "share/man/man8/stubdomain-agent.8",

@@ -1,0 +1,120 @@
+// libstubdomain-guest for C++20: see stubdomain-guest.h for what a wait is.
+//
+//     write(fd, request, length);
+//     sdg::WaitFor(fd);
+//     read(fd, ...);
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#ifndef STUBDOMAIN_GUEST_HPP
+#define STUBDOMAIN_GUEST_HPP
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "stubdomain-guest.h"
+
+namespace sdg {
+
+// A function of the library failed; the text is for a person.
+class Error : public std::runtime_error {
+ public:
+  explicit Error(int code)
+      : std::runtime_error(sdg_error_text()),
+        code_(static_cast<sdg_error>(code)) {}
+  sdg_error code() const { return code_; }
+
+ private:
+  sdg_error code_;
+};
+
+struct Options {
+  std::string plan = "";                 // JSON; empty: the first byte
+  std::chrono::milliseconds timeout{0};  // 0: no limit
+  bool suspend = true;                   // propose to suspend the machine
+};
+
+struct End {
+  sdg_outcome outcome;
+  uint64_t bytes;
+  size_t socket;  // index of the socket that it is about
+};
+
+// A wait that goes on until its end was taken, or it is dropped.
+class Wait {
+ public:
+  // Throws Error, as everything here.
+  explicit Wait(std::span<const int> fds, const Options& options = {}) {
+    const sdg_options c{
+        sizeof(c), options.plan.empty() ? nullptr : options.plan.c_str(),
+        static_cast<uint32_t>(options.timeout.count()),
+        options.suspend ? 0 : SDG_NO_SUSPEND};
+    wait_ = sdg_wait_begin(fds.data(), fds.size(), &c);
+    if (wait_ < 0) throw Error(wait_);
+  }
+  explicit Wait(int fd, const Options& options = {})
+      : Wait(std::span<const int>(&fd, 1), options) {}
+  Wait(Wait&& other) noexcept : wait_(std::exchange(other.wait_, -1)) {}
+  Wait& operator=(Wait&& other) noexcept {
+    std::swap(wait_, other.wait_);
+    return *this;
+  }
+  ~Wait() {
+    if (wait_ >= 0) close(wait_);
+  }
+
+  // To poll for reading.
+  int fd() const { return wait_; }
+  // The end if there is one; the wait is over then.
+  std::optional<End> Poll() {
+    sdg_end end{sizeof(end), SDG_REPLIED, 0, 0};
+    const int error = sdg_wait_poll(wait_, &end);
+    if (error == SDG_PENDING) return std::nullopt;
+    wait_ = -1;
+    if (error != SDG_OK) throw Error(error);
+    return End{end.outcome, end.bytes, end.socket};
+  }
+  // The end, when it comes.
+  End Get() {
+    while (true) {
+      if (const auto end = Poll()) return *end;
+      pollfd entry{wait_, POLLIN, 0};
+      poll(&entry, 1, -1);
+    }
+  }
+  // From any thread, while another is in Get(): it returns SDG_CANCELLED.
+  void Cancel() {
+    if (const int error = sdg_wait_cancel(wait_)) throw Error(error);
+  }
+
+ private:
+  int wait_ = -1;
+};
+
+// Waits, and blocks until that ends. UDP and listening sockets as well.
+inline End WaitFor(std::span<const int> fds, const Options& options = {}) {
+  const sdg_options c{
+      sizeof(c), options.plan.empty() ? nullptr : options.plan.c_str(),
+      static_cast<uint32_t>(options.timeout.count()),
+      options.suspend ? 0 : SDG_NO_SUSPEND};
+  sdg_end end{sizeof(end), SDG_REPLIED, 0, 0};
+  if (const int error = sdg_wait_any(fds.data(), fds.size(), &c, &end)) {
+    throw Error(error);
+  }
+  return {end.outcome, end.bytes, end.socket};
+}
+inline End WaitFor(int fd, const Options& options = {}) {
+  return WaitFor(std::span<const int>(&fd, 1), options);
+}
+
+}  // namespace sdg
+
+#endif  // STUBDOMAIN_GUEST_HPP
