@@ -5,7 +5,8 @@
 #   make check      all tests; SUITE=style|unit|engine|fuzz|qtest|functional|
 #                   storage|guest|libvirt for one
 #   make fuzz       for long: TARGET=frames|serial|state SECONDS=3600
-#   make bench      SUITE=engine|storage; figures in build/bench/
+#   make bench      SUITE=engine|waits|storage; figures in build/bench/
+#   make deb-guest  a Debian package for guests, in build/
 #   make install    PREFIX=/usr/local DESTDIR=
 #
 # Copyright (c) 2026 The Stubdomain authors
@@ -20,7 +21,8 @@ QEMU_TARGETS := qemu-system-x86_64 qemu-img
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 
-.PHONY: all configured build qtests guest demo check fuzz bench install clean
+.PHONY: all configured build qtests guest demo check fuzz bench deb-guest install
+.PHONY: clean
 
 all: build
 
@@ -54,6 +56,9 @@ bench: SUITE ?= engine
 bench: build
 	@qemu/packages demo libvirt bench
 	@bench/run $(SUITE)
+
+deb-guest: build
+	@$(PYTHON) guest/debian/build --build build
 
 install: build
 	@tests/progress ninja -C build/qemu $$(qemu/installed build/qemu)

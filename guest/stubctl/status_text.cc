@@ -29,16 +29,30 @@ uint64_t Figure(JsonReader& reader, const char* key) {
   return *value;
 }
 
+// What a stub waits for: either end, or a part of it, may be any.
+std::string EndText(JsonReader& flow, const char* key) {
+  const json* end = flow.Object(key);
+  if (end == nullptr) return "any";
+  JsonReader reader(*end, flow.Place(key));
+  const auto host = reader.String("host");
+  const auto port = reader.Number("port", 1, UINT16_MAX);
+  if (host && port) return EndpointText({*host, static_cast<uint16_t>(*port)});
+  if (port) return "port " + std::to_string(*port);
+  return host.value_or("any");
+}
+
 std::string StubText(const json& stub) {
   JsonReader reader(stub, "stubs");
   const json* flow_json = reader.Object("flow");
   if (flow_json == nullptr) reader.Missing("flow");
-  const Flow flow = FlowFromJson(*flow_json, "stubs.flow");
+  JsonReader flow(*flow_json, "stubs.flow");
   std::ostringstream text;
-  text << "stub " << Figure(reader, "stub") << ": "
-       << (flow.guest ? EndpointText(*flow.guest) : "any") << " <- "
-       << EndpointText(flow.peer) << ", " << Figure(reader, "bytes") << " of "
-       << Figure(reader, "wanted") << " bytes";
+  text << "stub " << Figure(reader, "stub") << ": " << EndText(flow, "guest")
+       << " <- " << EndText(flow, "peer") << ", " << Figure(reader, "bytes")
+       << " of " << Figure(reader, "wanted") << " bytes";
+  if (const auto accept = reader.String("accept")) {
+    text << ", to " << *accept << " who connects";
+  }
   if (const auto left = reader.Number("timeout-left", 0, UINT64_MAX)) {
     text << ", " << *left << " ms left";
   }

@@ -51,6 +51,18 @@ TEST(StatusText, EachStubIsALine) {
           "stub 2: any <- [fd00::2]:80, 5 of 9 bytes, laid by the host\n");
 }
 
+TEST(StatusText, StubForNewConnectionsHasNoPeer) {
+  EXPECT_EQ(StatusText(StatusWith({{{"stub", 1},
+                                    {"owner", "guest"},
+                                    {"accept", "hold"},
+                                    {"bytes", 0},
+                                    {"wanted", 1},
+                                    {"flow", {{"guest", {{"port", 80}}}}}}})),
+            std::string(kHead) +
+                "stub 1: port 80 <- any, 0 of 1 bytes, to hold who connects, "
+                "laid by the guest\n");
+}
+
 TEST(StatusText, NoStubsAreNoLines) {
   EXPECT_EQ(StatusText(StatusWith(json::array())), kHead);
 }

@@ -37,6 +37,7 @@ def vm(shared_vm):
     if shared_vm.info()["state"] != "running":
         shared_vm.cmd("stubdomain-restore")
         shared_vm.wait_restored()
+    shared_vm.set_policy(suspend_delay=100)
     shared_vm.get_qmp_events()
     shared_vm.events.clear()
     return shared_vm
@@ -60,8 +61,8 @@ def peer():
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
+def postgres():
     """A PostgreSQL server on the host's loopback."""
-    server = Postgres(tmp_path_factory.mktemp("postgres"))
+    server = Postgres()
     yield server
     server.close()

@@ -6,26 +6,29 @@ SPDX-License-Identifier: GPL-2.0-or-later
 
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
+import tempfile
 import time
 
 TIMEOUT = 60
 
 
 class Postgres:
-    """A database without passwords, on the loopback, in `directory`."""
+    """A database without passwords, on the loopback."""
 
-    def __init__(self, directory):
+    def __init__(self):
         self._programs = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
-        self._data = directory / "data"
+        # Not below pytest's own, where another user may not go.
+        self._directory = pathlib.Path(
+            tempfile.mkdtemp(prefix="stubdomain-postgres-"))
+        self._data = self._directory / "data"
         # It refuses to run as root.
         self._wrapper = (["runuser", "-u", "postgres", "--"]
                          if os.geteuid() == 0 else [])
         if self._wrapper:
-            for path in [directory, *directory.parents[:3]]:
-                path.chmod(0o755)
-            subprocess.run(["chown", "postgres", directory], check=True)
+            shutil.chown(self._directory, "postgres")
         self._run("initdb", "-A", "trust", "-U", "test", "-N", self._data)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -33,7 +36,7 @@ class Postgres:
         self._server = subprocess.Popen(
             [*self._wrapper, self._programs / "postgres", "-D", self._data,
              "-p", str(self.port), "-h", "127.0.0.1", "-k", "", "-F"],
-            cwd=directory, stdin=subprocess.DEVNULL)
+            cwd=self._directory, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + TIMEOUT
         while not self._answers():
             assert time.monotonic() < deadline, "PostgreSQL does not answer"
@@ -51,3 +54,4 @@ class Postgres:
     def close(self):
         self._run("pg_ctl", "stop", "-D", self._data, "-m", "immediate")
         self._server.wait()
+        shutil.rmtree(self._directory)

@@ -7,11 +7,12 @@ SPDX-License-Identifier: GPL-2.0-or-later
 
 import hashlib
 import socket
+import time
 
 import pytest
 
 from peer import noise
-from vm import HOST_OF_GUEST
+from vm import HOST_OF_GUEST, TIMEOUT
 
 BODY = noise(300_000)
 
@@ -34,6 +35,16 @@ def sleep_then_reply(vm, connection, body=BODY):
     vm.wait_suspended()
     connection.reply_and_close(body)
     assert vm.wait_restored()["reason"] == "reply"
+
+
+def sleep_when_all_wait(vm, count):
+    """So many threads wait, and none proposes a suspend before the others are
+    there: a test does not know how long they take to start."""
+    deadline = time.monotonic() + TIMEOUT
+    while len(vm.stubs()) < count:
+        assert time.monotonic() < deadline, f"waits: {vm.stubs()}"
+        time.sleep(0.1)
+    vm.suspend()
 
 
 @pytest.mark.parametrize("command", ["curl -s", "curl -s --max-time 100",
@@ -74,6 +85,7 @@ print(hashlib.sha256({read}.read()).hexdigest())
 
 def test_python_threads(vm, peer):
     """requests in threads: the replies come in another order."""
+    vm.set_policy(suspend_delay=60_000)
     job = python(vm, f"""
 import hashlib, requests, threading
 def get(i):
@@ -86,8 +98,7 @@ for i in range(4): print(sums[i])
 """)
     connections = [peer.accept_request() for _ in range(4)]
     bodies = [noise(100_000, seed) for seed in range(4)]
-    vm.wait_suspended()
-    assert len(vm.stubs()) == 4
+    sleep_when_all_wait(vm, 4)
     for connection in reversed(connections):
         number = int(connection.request.split()[1].strip("/"))
         connection.reply_and_close(bodies[number])
@@ -148,15 +159,16 @@ def test_psql(vm, postgres):
 
 def test_children(vm, peer):
     """What a program starts is helped as well."""
+    vm.set_policy(suspend_delay=60_000)
     vm.shell.put(f"""
-        curl -s {url(peer)} >/tmp/first &
+        /usr/bin/wget -q -O /tmp/first {url(peer)} &
         sh -c 'exec /usr/bin/wget -q -O /tmp/second {url(peer)}' &
         wait
         cat /tmp/first /tmp/second
     """.encode(), "/tmp/parent")
     job = vm.shell.start("stubrun bash /tmp/parent")
     connections = [peer.accept_request() for _ in range(2)]
-    vm.wait_suspended()
+    sleep_when_all_wait(vm, 2)
     for connection in connections:
         connection.reply_and_close(b"reply\n")
     vm.wait_restored()
@@ -196,3 +208,21 @@ def test_static_program_is_told(vm):
     output = vm.shell.check("stubrun stubctl --version 2>&1")
     assert "linked statically" in output
     assert "stubctl " in output
+
+
+def test_module_of_the_package(vm, peer):
+    """The package's Python module, without stubrun."""
+    vm.shell.put(f"""
+import socket, stubdomain_guest
+with socket.create_connection(("{HOST_OF_GUEST}", {peer.port})) as connection:
+    connection.sendall(b"question\\n")
+    print(stubdomain_guest.wait([connection], {{"bytes": 5}}).outcome.name)
+    print(connection.recv(100).decode())
+""".encode(), "/tmp/module.py")
+    job = vm.shell.start("python3 /tmp/module.py")
+    connection = peer.accept()
+    connection.read_line()
+    vm.wait_suspended()
+    connection.send(b"reply")
+    assert vm.wait_restored()["reason"] == "reply"
+    assert job.wait().output == "REPLIED\nreply\n"

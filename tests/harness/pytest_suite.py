@@ -52,7 +52,10 @@ def libvirt(top, logs, report):
 
 
 def guest(top, logs, report):
-    build_guest_image(top, PROGRAMS_IMAGE)
+    subprocess.run([sys.executable, top / "guest" / "debian" / "build",
+                    "--build", top / "build"], check=True)
+    (package,) = (top / "build").glob("stubdomain-guest_*.deb")
+    build_guest_image(top, [*PROGRAMS_IMAGE, "--package", package])
     run(top, logs, report, workers=2)
 
 
