@@ -11,13 +11,15 @@
 #include "migration/vmstate.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
-#include "qemu/error-report.h"
-#include "qemu/lockable.h"
+#include "qemu/uuid.h"
 #include "qemu/memalign.h"
 #include "system/runstate.h"
+#include "system/system.h"
 
 /* For device state, bitmaps and what the file system itself needs. */
 #define SPACE_RESERVE (16 * MiB)
+/* Bytes of a VM's name that go into the file's. */
+#define VM_NAME_MAX 128
 
 static const VMStateDescription vmstate_suspend_file = {
     .name = "stubdomain-suspend-file",
@@ -29,6 +31,24 @@ static const VMStateDescription vmstate_suspend_file = {
     },
 };
 
+/*
+ * "<VM>-<device>.suspend", so that VMs can share a directory: the VM's name, or
+ * else its UUID, if it has either. A name that cannot be a file's is changed.
+ */
+static char *file_name(const char *device)
+{
+    g_autofree char *vm = NULL;
+
+    if (qemu_name) {
+        vm = g_strndup(qemu_name, VM_NAME_MAX);
+        g_strdelimit(vm, "/", '_');
+    } else if (qemu_uuid_set) {
+        vm = qemu_uuid_unparse_strdup(&qemu_uuid);
+    }
+    return vm ? g_strdup_printf("%s-%s.suspend", vm, device)
+              : g_strdup_printf("%s.suspend", device);
+}
+
 static void on_shutdown(Notifier *notifier, void *data)
 {
     SuspendFile *file = container_of(notifier, SuspendFile, shutdown);
@@ -37,30 +57,30 @@ static void on_shutdown(Notifier *notifier, void *data)
 }
 
 SuspendFile *suspend_file_new(const char *dir, const char *name,
-                              const SuspendFileOptions *options)
+                              const SuspendFileOptions *options,
+                              SuspendFileFault *fault, void *opaque)
 {
     SuspendFile *file = g_new0(SuspendFile, 1);
-    g_autofree char *base = g_strconcat(name, ".suspend", NULL);
+    g_autofree char *base = file_name(name);
 
     file->dir = g_strdup(dir);
     file->name = g_strdup(name);
     file->path = g_build_filename(dir, base, NULL);
     file->options = options;
+    file->fault = fault;
+    file->opaque = opaque;
     file->note_timer = suspend_prefetch_timer_new(file);
     QLIST_INSERT_HEAD(&suspend_files, file, next);
     suspend_pagemap_init();
     suspend_ram_init();
+    suspend_fault_init();
     vmstate_register_any(NULL, &vmstate_suspend_file, file);
     file->shutdown.notify = on_shutdown;
     qemu_register_shutdown_notifier(&file->shutdown);
     return file;
 }
 
-/*
- * Let go of the image. Guest RAM that is mapped from it stays so: the inode
- * lives as long as the mapping, with a name or without.
- */
-static void drop_image(SuspendFile *file, bool keep_name)
+void suspend_file_drop_image(SuspendFile *file, bool keep_name)
 {
     SuspendImage *image = file->image;
 
@@ -90,7 +110,7 @@ static bool is_kept(const SuspendFile *file)
 void suspend_file_free(SuspendFile *file)
 {
     suspend_file_cancel(file);
-    drop_image(file, is_kept(file));
+    suspend_file_drop_image(file, is_kept(file));
     vmstate_unregister(NULL, &vmstate_suspend_file, file);
     notifier_remove(&file->shutdown);
     QLIST_REMOVE(file, next);
@@ -244,7 +264,7 @@ bool suspend_file_prepare(SuspendFile *file, Error **errp)
     if (file->image &&
         (file->stale || !suspend_image_in_place(file->image) ||
          !sd_suspend_layout_equal(file->image->layout, layout))) {
-        drop_image(file, false);
+        suspend_file_drop_image(file, false);
     }
     if (file->image) {
         suspend_blocks_free(blocks, count);
@@ -261,37 +281,11 @@ bool suspend_file_prepare(SuspendFile *file, Error **errp)
     }
     if (!check_space(file, errp)) {
         if (!suspend_mappings_used(file->image)) {
-            drop_image(file, false);
+            suspend_file_drop_image(file, false);
         }
         return false;
     }
     return true;
-}
-
-void suspend_file_mark_live(SuspendFile *file)
-{
-    SuspendImage *image = file->image;
-    Error *error = NULL;
-    bool marked = true;
-
-    suspend_file_cancel(file);
-    if (image) {
-        suspend_prefetch_begin_wake(file);
-        WITH_QEMU_LOCK_GUARD(&image->lock) {
-            if (image->mark != SD_SUSPEND_MARK_LIVE) {
-                marked = suspend_image_set_mark(image, SD_SUSPEND_MARK_LIVE,
-                                                &error);
-            }
-        }
-        if (!marked) {
-            /* An image without a name cannot be started either. */
-            warn_reportf_err(error, "removing the suspend file: ");
-            drop_image(file, false);
-        }
-    } else if (!file->consumed) {
-        file->consumed = true;
-        suspend_file_consume(file);
-    }
 }
 
 void suspend_file_expect_wake(SuspendFile *file)

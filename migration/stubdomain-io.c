@@ -102,3 +102,28 @@ void suspend_image_drop_cache(SuspendImage *image)
 {
     posix_fadvise(image->fd, 0, 0, POSIX_FADV_DONTNEED);
 }
+
+bool suspend_image_check_readable(SuspendImage *image, Error **errp)
+{
+    size_t page = qemu_real_host_page_size();
+    g_autofree uint8_t *buffer = NULL;
+    uint8_t *data;
+    struct stat st;
+
+    if (fstat(image->fd, &st) == 0 &&
+        st.st_size < image->header.file_length) {
+        error_setg(errp, "suspend file '%s' was cut", image->path);
+        return false;
+    }
+    if (image->keep_cache || !qatomic_read(&image->direct)) {
+        return true;
+    }
+    buffer = g_malloc(2 * page);
+    data = QEMU_ALIGN_PTR_UP(buffer, page);
+    if (pread(image->direct_fd, data, page, 0) < 0) {
+        error_setg_errno(errp, errno, "cannot read suspend file '%s'",
+                         image->path);
+        return false;
+    }
+    return true;
+}

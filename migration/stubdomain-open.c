@@ -193,7 +193,8 @@ void suspend_file_consume(SuspendFile *file)
         read_mark(fd) == SD_SUSPEND_MARK_SUSPENDED &&
         !memcmp(header.image, file->descends, sizeof(header.image))) {
         sd_suspend_mark_encode(SD_SUSPEND_MARK_LIVE, live);
-        if (pwrite(fd, live, sizeof(live), 0) != sizeof(live)) {
+        if (pwrite(fd, live, sizeof(live), 0) != sizeof(live) ||
+            fdatasync(fd) < 0) {
             warn_report("'%s' could not be marked as used; "
                         "do not start a VM from it", file->path);
         }

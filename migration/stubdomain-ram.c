@@ -14,6 +14,7 @@
 #include "migration/misc.h"
 #include "qapi/error.h"
 #include "qemu/lockable.h"
+#include "qemu/rcu_queue.h"
 #include "system/hostmem.h"
 #include "system/runstate.h"
 #include "system/system.h"
@@ -110,8 +111,33 @@ static SuspendMapping *mapping_of(uint8_t *host)
     }
     mapping = g_new0(SuspendMapping, 1);
     mapping->host = host;
-    QLIST_INSERT_HEAD(&mappings, mapping, next);
+    QLIST_INSERT_HEAD_RCU(&mappings, mapping, next);
     return mapping;
+}
+
+SuspendMapping *suspend_mapping_at(const void *address)
+{
+    const uint8_t *at = address;
+    SuspendMapping *mapping;
+
+    QLIST_FOREACH_RCU(mapping, &mappings, next) {
+        if (at >= mapping->host && at < mapping->host + mapping->backed) {
+            return mapping;
+        }
+    }
+    return NULL;
+}
+
+SuspendFile *suspend_file_of(const SuspendMapping *mapping)
+{
+    SuspendFile *file;
+
+    QLIST_FOREACH(file, &suspend_files, next) {
+        if (mapping && file->image && mapping->image == file->image) {
+            return file;
+        }
+    }
+    return NULL;
 }
 
 static bool block_get(RAMBlock *rb, SuspendBlock *block, Error **errp)
@@ -238,8 +264,8 @@ static void ram_block_removed(RAMBlockNotifier *n, void *host, size_t size,
     ram_blocks_changed();
     QLIST_FOREACH(mapping, &mappings, next) {
         if (mapping->host == host) {
-            QLIST_REMOVE(mapping, next);
-            g_free(mapping);
+            QLIST_REMOVE_RCU(mapping, next);
+            g_free_rcu(mapping, rcu);
             break;
         }
     }

@@ -45,7 +45,8 @@ bool suspend_remap(SuspendImage *image, SuspendBlock *block, uint64_t offset,
     void *host = block->host + offset;
     void *mapped;
 
-    if (mapping->image == image && offset < mapping->mapped) {
+    if (mapping->image == image && offset < mapping->mapped &&
+        !mapping->patched) {
         if (madvise(host, length, MADV_DONTNEED) < 0) {
             error_setg_errno(errp, errno, "cannot give back memory '%s'",
                              block->name);
@@ -63,8 +64,12 @@ bool suspend_remap(SuspendImage *image, SuspendBlock *block, uint64_t offset,
         return false;
     }
     advise(block, mapped, length);
-    mapping->image = image;
-    qatomic_set(&mapping->mapped, offset + length);
+    mapping->pages = block->pages;
+    qatomic_set(&mapping->image, image);
+    qatomic_set(&mapping->mapped, MAX(mapping->mapped, offset + length));
     mapping->backed = MAX(mapping->backed, mapping->mapped);
+    if (offset + length == block->length) {
+        mapping->patched = false;
+    }
     return true;
 }

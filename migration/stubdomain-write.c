@@ -67,6 +67,25 @@ static bool write_head(SuspendJob *job, Error **errp)
     return suspend_image_set_mark(job->image, SD_SUSPEND_MARK_LIVE, errp);
 }
 
+/* Behind everything else: the checksums of what was written. */
+static bool write_index(SuspendJob *job, Error **errp)
+{
+    SuspendImage *image = job->image;
+    struct sd_suspend_header *header = &job->header;
+    size_t length;
+    uint8_t *index = sd_suspend_index_encode(image->layout, job->stream,
+                                             image->bitmaps, &length);
+    bool ok;
+
+    header->index_offset = sd_suspend_stream_end(job->stream);
+    header->index_length = length;
+    header->index_crc = sd_suspend_crc(index, length);
+    header->file_length = header->index_offset + length;
+    ok = suspend_image_write(image, index, length, header->index_offset, errp);
+    free(index);
+    return ok;
+}
+
 /* All of the file but the pages and the final mark; and all of it synced. */
 static bool write_stream(SuspendJob *job, Error **errp)
 {
@@ -85,7 +104,9 @@ static bool write_stream(SuspendJob *job, Error **errp)
         }
         qatomic_add(&job->bytes_written, piece.length);
     }
-    job->header.file_length = sd_suspend_stream_end(job->stream);
+    if (!write_index(job, errp)) {
+        return false;
+    }
     if (ftruncate(image->fd, job->header.file_length) < 0) {
         error_setg_errno(errp, errno, "cannot set the length of suspend file "
                          "'%s'", image->path);
@@ -178,6 +199,11 @@ static void *job_thread(void *opaque)
     WITH_QEMU_LOCK_GUARD(&image->writing) {
         image->keep_cache = job->keep_cache;
         suspend_prefetch_end_wake(image);
+        /* What follows must not be read as the image that was there before. */
+        if (!qatomic_read(&image->mark_durable) &&
+            !suspend_image_sync(image, &error)) {
+            suspend_job_fail(job, g_steal_pointer(&error));
+        }
         suspend_write_ram(job);
         if (!qatomic_read(&job->stopped) &&
             (!write_stream(job, &error) || !map_ram(job, &error) ||

@@ -142,6 +142,13 @@ void qmp_stubdomain_restore(Error **errp)
 {
     StubdomainPCI *dev = stubdomain_find(errp);
 
+    if (dev && stubdomain_retry_wake(dev)) {
+        return;
+    }
+    if (dev && suspend_fault_stopped()) {
+        vm_start();
+        return;
+    }
     if (dev && !refused(sd_restore(dev->core, stubdomain_now()), errp)) {
         stubdomain_kick(dev);
     }

@@ -129,6 +129,11 @@ static void written(void *opaque, Error *error)
     stubdomain_kick(dev);
 }
 
+static void on_fault(void *opaque, Error *error)
+{
+    report_failure(opaque, error);
+}
+
 static void on_suspend(void *opaque)
 {
     StubdomainPCI *dev = opaque;
@@ -183,6 +188,7 @@ static void vm_changed(void *opaque, bool running, RunState state)
         return;
     }
     sd_get_info(dev->core, &info);
+    dev->wake_refused = false;
     if (info.state != SD_RUNNING) {
         dev->was_suspended = info.state == SD_SUSPENDED;
         dev->woken_at = dev->wake_reason == SD_REASON_HOST ?
@@ -206,15 +212,37 @@ static void vm_changed(void *opaque, bool running, RunState state)
     stubdomain_kick(dev);
 }
 
+static void wake(StubdomainPCI *dev)
+{
+    Error *error = NULL;
+
+    dev->wake_refused = dev->file &&
+                        !suspend_file_check_readable(dev->file, &error);
+    if (dev->wake_refused) {
+        report_failure(dev, error);
+        return;
+    }
+    vm_start();
+    /* Now, since the vCPUs compete with the main loop from here on. */
+    announce_wake(dev);
+}
+
 static void on_restore(void *opaque, enum sd_reason reason)
 {
     StubdomainPCI *dev = opaque;
 
     trace_stubdomain_restore(reason);
     dev->wake_reason = reason;
-    vm_start();
-    /* Now, since the vCPUs compete with the main loop from here on. */
-    announce_wake(dev);
+    wake(dev);
+}
+
+bool stubdomain_retry_wake(StubdomainPCI *dev)
+{
+    if (!dev->wake_refused) {
+        return false;
+    }
+    wake(dev);
+    return true;
 }
 
 /* -- the other effects -- */
@@ -321,7 +349,7 @@ bool stubdomain_run_init(StubdomainPCI *dev, Error **errp)
             return false;
         }
         dev->file = suspend_file_new(dev->suspend_dir, d->id ?: "stubdomain",
-                                     &dev->file_options);
+                                     &dev->file_options, on_fault, dev);
         dev->exit_notifier.notify = on_exit_qemu;
         qemu_add_exit_notifier(&dev->exit_notifier);
     }

@@ -4,12 +4,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <span>
 
+#include "state/crc32.h"
 #include "stubdomain/suspend.h"
 #include "suspend/header.h"
+#include "suspend/index.h"
 #include "suspend/layout.h"
 #include "suspend/pages.h"
 #include "suspend/stream.h"
@@ -155,6 +158,31 @@ sd_suspend_refusal sd_suspend_header_decode(const uint8_t* data,
       std::span<const uint8_t, SD_SUSPEND_HEADER_SIZE>(data,
                                                        SD_SUSPEND_HEADER_SIZE),
       header);
+}
+
+uint32_t sd_suspend_crc(const void* data, size_t length) {
+  return stubdomain::Crc32({static_cast<const uint8_t*>(data), length});
+}
+
+uint8_t* sd_suspend_index_encode(const sd_suspend_layout* layout,
+                                 const sd_suspend_stream* stream,
+                                 const void* bitmaps, size_t* length) {
+  const std::vector<uint8_t> index = stubdomain::EncodeSuspendIndex(
+      *stream->stream,
+      {static_cast<const uint8_t*>(bitmaps), layout->bitmaps_length()});
+  auto* data = static_cast<uint8_t*>(std::malloc(index.size()));
+  std::ranges::copy(index, data);
+  *length = index.size();
+  return data;
+}
+
+size_t sd_suspend_index_decode(const void* data, size_t length,
+                               uint64_t file_length, sd_suspend_part* parts) {
+  const auto decoded = stubdomain::DecodeSuspendIndex(
+      {static_cast<const uint8_t*>(data), length}, file_length);
+  if (!decoded || decoded->size() > SD_SUSPEND_BLOCKS_MAX + 3) return 0;
+  std::ranges::copy(*decoded, parts);
+  return decoded->size();
 }
 
 void sd_suspend_classify(sd_suspend_backing backing, const uint64_t* pagemap,

@@ -16,7 +16,9 @@ namespace stubdomain {
 namespace {
 
 constexpr std::string_view kMagic = "STUBSUSP";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
+// The first with an index.
+constexpr uint32_t kIndexVersion = 2;
 // The checksum stands at the end, and covers all before it.
 constexpr size_t kChecked = SD_SUSPEND_HEADER_SIZE - sizeof(uint32_t);
 
@@ -37,6 +39,9 @@ void EncodeSuspendHeader(const sd_suspend_header& header,
   out.Raw(header.vm);
   out.Bytes(
       AsBytes({header.vm_name, strnlen(header.vm_name, SD_SUSPEND_NAME_MAX)}));
+  out.U64(header.index_offset);
+  out.U32(header.index_length);
+  out.U32(header.index_crc);
   std::ranges::fill(data, 0);
   std::ranges::copy(out.data(), data.begin());
 
@@ -67,6 +72,11 @@ sd_suspend_refusal DecodeSuspendHeader(
   std::ranges::copy(in.Raw(sizeof(read.image)), read.image);
   std::ranges::copy(in.Raw(sizeof(read.vm)), read.vm);
   const std::span<const uint8_t> name = in.Bytes();
+  if (version >= kIndexVersion) {
+    read.index_offset = in.U64();
+    read.index_length = in.U32();
+    read.index_crc = in.U32();
+  }
   if (!in.ok() || name.size() > SD_SUSPEND_NAME_MAX) {
     return SD_SUSPEND_DAMAGED;
   }

@@ -86,12 +86,29 @@ TEST(SuspendHeader, RefusalsSayWhy) {
   EXPECT_EQ(DecodeSuspendHeader(Bytes{}, &got), SD_SUSPEND_NOT_OURS);
 
   Bytes later = Encoded(Example());
-  later[kVersionAt] = 2;
+  later[kVersionAt] = 3;
   EXPECT_EQ(DecodeSuspendHeader(later, &got), SD_SUSPEND_BAD_VERSION);
 
   Bytes damaged = Encoded(Example());
   damaged[100] ^= 1;
   EXPECT_EQ(DecodeSuspendHeader(damaged, &got), SD_SUSPEND_DAMAGED);
+}
+
+TEST(SuspendHeader, TheVersionBeforeHasNoIndex) {
+  sd_suspend_header header = Example();
+  header.index_length = 24;
+  Bytes data = Encoded(header);
+  sd_suspend_header got = {};
+  ASSERT_EQ(DecodeSuspendHeader(data, &got), SD_SUSPEND_OK);
+  EXPECT_EQ(got.index_length, 24u);
+
+  data[kVersionAt] = 1;
+  Writer checksum;
+  checksum.U32(Crc32(std::span(data).first(data.size() - 4)));
+  std::ranges::copy(checksum.data(), data.end() - 4);
+  ASSERT_EQ(DecodeSuspendHeader(data, &got), SD_SUSPEND_OK);
+  EXPECT_EQ(got.index_length, 0u);
+  EXPECT_EQ(got.generation, 7u);
 }
 
 TEST(SuspendMark, SuspendedIsQemusMagicAndLiveIsNot) {

@@ -83,6 +83,7 @@ struct StubdomainPCI {
     uint64_t woken_at;          /* ns: condition met, of the wake under way */
     enum sd_reason wake_reason; /* of the wake under way */
     bool was_suspended;         /* the wake under way ends a full suspend */
+    bool wake_refused;          /* as the suspend file cannot be read */
     bool announce_due;          /* the wake has not been reported */
     bool failed;                /* the suspend failed, which was reported */
     StubdomainFigures figures;
@@ -121,6 +122,8 @@ bool stubdomain_run_init(StubdomainPCI *dev, Error **errp);
 void stubdomain_run_cleanup(StubdomainPCI *dev);
 /* After any event function of the core: see convention 2 of its API. */
 void stubdomain_kick(StubdomainPCI *dev);
+/* Try again a wake that was refused; false: none was. */
+bool stubdomain_retry_wake(StubdomainPCI *dev);
 /* Check now what a later suspend needs. */
 bool stubdomain_can_suspend(StubdomainPCI *dev, Error **errp);
 

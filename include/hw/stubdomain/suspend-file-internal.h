@@ -18,6 +18,7 @@
 #define HW_STUBDOMAIN_SUSPEND_FILE_INTERNAL_H
 
 #include "qemu/queue.h"
+#include "qemu/rcu.h"
 #include "qemu/thread.h"
 #include "qemu/timer.h"
 #include "qemu/units.h"
@@ -44,7 +45,10 @@ typedef struct SuspendJob SuspendJob;
  * mapping does; goes with the RAM block.
  */
 typedef struct SuspendMapping {
+    struct rcu_head rcu;
     uint8_t *host;
+    uint64_t pages;      /* offset of its first page in @image */
+    bool patched;        /* a page of it is mapped from nowhere */
     uint64_t mapped;     /* so much from the beginning, from @image */
     uint64_t backed;     /* so much from some file, perhaps a former one */
     SuspendImage *image; /* not owned; NULL: none that is still written to */
@@ -84,6 +88,8 @@ struct SuspendImage {
     /* Protects the mark, SuspendJob.stopped and the mapping of guest RAM. */
     QemuMutex lock;
     enum sd_suspend_mark mark;
+    bool mark_durable;       /* atomic: the mark "live" is on the disk */
+    off_t length_awake;      /* main loop: of the file, as the VM last woke */
     /*
      * First page of the file. The mark is written together with the rest of
      * it, since that takes no reading.
@@ -111,6 +117,8 @@ struct SuspendFile {
     char *name;
     char *path;
     const SuspendFileOptions *options; /* the device's */
+    SuspendFileFault *fault;
+    void *opaque;
     QEMUTimer *note_timer;
     SuspendImage *image;     /* NULL before the first prepare */
     SuspendJob *job;         /* NULL: nothing is written */
@@ -154,6 +162,14 @@ struct SuspendJob {
 typedef QLIST_HEAD(, SuspendFile) SuspendFileList;
 extern SuspendFileList suspend_files;
 
+/* -- stubdomain-file.c -- */
+
+/*
+ * Let go of the image. Guest RAM that is mapped from it stays so: the inode
+ * lives as long as the mapping, with a name or without.
+ */
+void suspend_file_drop_image(SuspendFile *file, bool keep_name);
+
 /* -- stubdomain-open.c -- */
 
 /*
@@ -184,6 +200,8 @@ bool suspend_image_punch(SuspendImage *image, uint64_t offset, uint64_t length,
 bool suspend_image_write_header(SuspendImage *image,
                                 const struct sd_suspend_header *header,
                                 Error **errp);
+/* Whether it can be read, as far as its length and one page tell. */
+bool suspend_image_check_readable(SuspendImage *image, Error **errp);
 /* Wait until all that was written is on the disk. Any thread. */
 bool suspend_image_sync(SuspendImage *image, Error **errp);
 /* The same for the file's name. Any thread. */
@@ -209,6 +227,10 @@ bool suspend_check_machine(Error **errp);
 SuspendBlock *suspend_blocks_get(sd_suspend_layout **layout, size_t *count,
                                  Error **errp);
 void suspend_blocks_free(SuspendBlock *blocks, size_t count);
+/* The mapping that @address is in, if any. Any thread, any signal handler. */
+SuspendMapping *suspend_mapping_at(const void *address);
+/* The file that @mapping is from; NULL: none that is still in use. */
+SuspendFile *suspend_file_of(const SuspendMapping *mapping);
 /* Forget that guest RAM is mapped from @image, but not that it is mapped. */
 void suspend_mappings_orphan(SuspendImage *image);
 /* Whether some guest RAM is mapped from @image. */
@@ -253,6 +275,13 @@ bool suspend_pagemap_scan(const uint8_t *host, uint64_t length, bool changed,
 /* So many bytes of @block a suspend has to look at, and to write at most. */
 uint64_t suspend_block_to_write(const SuspendImage *image,
                                 const SuspendBlock *block);
+
+/* -- stubdomain-sigbus.c -- */
+
+/* Handle SIGBUS from here on. */
+void suspend_fault_init(void);
+/* The VM runs again. */
+void suspend_fault_forget(void);
 
 /* -- stubdomain-prefetch.c -- */
 

@@ -36,12 +36,19 @@ typedef struct SuspendFileOptions {
 } SuspendFileOptions;
 
 /*
- * A suspend file in directory @dir, called "<name>.suspend". Nothing is
+ * A page of guest RAM could not be read, and the VM was stopped. Runs in the
+ * main loop; the callee owns @error.
+ */
+typedef void SuspendFileFault(void *opaque, Error *error);
+
+/*
+ * A suspend file in directory @dir for the device called @name. Nothing is
  * created before the first suspend_file_prepare(). @options may change at any
  * time; they are read when they matter.
  */
 SuspendFile *suspend_file_new(const char *dir, const char *name,
-                              const SuspendFileOptions *options);
+                              const SuspendFileOptions *options,
+                              SuspendFileFault *fault, void *opaque);
 
 /*
  * Let go of the file, at unplug or as QEMU exits; cancels a write that has
@@ -87,10 +94,21 @@ void suspend_file_cancel(SuspendFile *file);
 void suspend_file_mark_live(SuspendFile *file);
 
 /*
+ * Before a suspended VM is woken: whether its memory is still there, as far as
+ * one read can tell. Devices that are emulated cannot wait for a page that
+ * comes back later, so a VM whose disk is gone had better sleep on.
+ */
+bool suspend_file_check_readable(SuspendFile *file, Error **errp);
+
+/*
  * The vCPUs are likely to run soon: begin to read what they will need first.
  * Cheap; called any number of times.
  */
 void suspend_file_expect_wake(SuspendFile *file);
+
+/* Whether the VM is stopped for a page that could not be read, and may be told
+ * to run: then it is tried again. */
+bool suspend_fault_stopped(void);
 
 /* Figures that are true now; reads /proc and mincore, so not for hot paths. */
 void suspend_file_figures(SuspendFile *file, SuspendFileFigures *figures);

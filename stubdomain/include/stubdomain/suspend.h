@@ -125,6 +125,9 @@ struct sd_suspend_header {
     uint8_t image[SD_SUSPEND_ID_SIZE]; /* differs for each suspend */
     uint8_t vm[SD_SUSPEND_ID_SIZE];    /* the VM's UUID, or zeros */
     char vm_name[SD_SUSPEND_NAME_MAX + 1];
+    uint64_t index_offset;
+    uint32_t index_length; /* 0: the file has no index */
+    uint32_t index_crc;
 };
 
 /* `data` is SD_SUSPEND_HEADER_SIZE bytes. A longer name is cut. */
@@ -133,6 +136,33 @@ void sd_suspend_header_encode(const struct sd_suspend_header *header,
 /* On refusal *header is unchanged. */
 enum sd_suspend_refusal sd_suspend_header_decode(
     const uint8_t *data, struct sd_suspend_header *header);
+
+/* -- index -- */
+
+/* Longest part of a file that has a checksum of its own. */
+#define SD_SUSPEND_PART_MAX (UINT64_C(256) << 20)
+
+struct sd_suspend_part {
+    uint64_t offset;
+    uint64_t length;
+    uint32_t crc; /* sd_suspend_crc() of it */
+};
+
+uint32_t sd_suspend_crc(const void *data, size_t length);
+
+/*
+ * The checksums of all of the file but the mark, the header and the pages.
+ * Free the result with free(). `length` is at most SD_SUSPEND_INDEX_MAX.
+ */
+uint8_t *sd_suspend_index_encode(const sd_suspend_layout *layout,
+                                 const sd_suspend_stream *stream,
+                                 const void *bitmaps, size_t *length);
+#define SD_SUSPEND_INDEX_MAX ((SD_SUSPEND_BLOCKS_MAX + 3) * 20 + 4)
+/* Up to SD_SUSPEND_BLOCKS_MAX + 3 parts, into `parts`; returns how many there
+ * are; 0: the index is damaged. */
+size_t sd_suspend_index_decode(const void *data, size_t length,
+                               uint64_t file_length,
+                               struct sd_suspend_part *parts);
 
 /* -- pages -- */
 

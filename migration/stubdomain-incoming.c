@@ -1,0 +1,122 @@
+/*
+ * Suspend file: looked at before a VM is loaded from it.
+ *
+ * QEMU's loader takes what it finds. A guest that is loaded from a damaged file
+ * would run on wrong memory, so it is not loaded.
+ *
+ * Copyright (c) 2026 The Stubdomain authors
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "hw/stubdomain/suspend-file-internal.h"
+#include "hw/stubdomain/suspend-incoming.h"
+#include "qapi/error.h"
+#include "qemu/cutils.h"
+#include "qemu/uuid.h"
+#include "system/system.h"
+
+/* All of [@offset, @offset + @length), or NULL. */
+static void *read_part(int fd, uint64_t offset, size_t length)
+{
+    g_autofree uint8_t *data = g_try_malloc(length);
+
+    for (size_t done = 0; data && done < length;) {
+        ssize_t ret = pread(fd, data + done, length - done, offset + done);
+
+        if (ret <= 0) {
+            return NULL;
+        }
+        done += ret;
+    }
+    return g_steal_pointer(&data);
+}
+
+static bool check_parts(int fd, const struct sd_suspend_header *header,
+                        Error **errp)
+{
+    g_autofree struct sd_suspend_part *parts =
+        g_new(struct sd_suspend_part, SD_SUSPEND_BLOCKS_MAX + 3);
+    g_autofree void *index = NULL;
+    size_t count = 0;
+
+    if (!header->index_length) {
+        return true;
+    }
+    if (header->index_length <= SD_SUSPEND_INDEX_MAX) {
+        index = read_part(fd, header->index_offset, header->index_length);
+    }
+    if (index &&
+        sd_suspend_crc(index, header->index_length) == header->index_crc) {
+        count = sd_suspend_index_decode(index, header->index_length,
+                                        header->file_length, parts);
+    }
+    if (!count) {
+        error_setg(errp, "its index is damaged");
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        g_autofree void *part = read_part(fd, parts[i].offset,
+                                          parts[i].length);
+
+        if (!part || sd_suspend_crc(part, parts[i].length) != parts[i].crc) {
+            error_setg(errp, "it is damaged, somewhere from offset 0x%" PRIx64
+                       " to 0x%" PRIx64, parts[i].offset,
+                       parts[i].offset + parts[i].length);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_state(int fd, const struct sd_suspend_header *header,
+                        Error **errp)
+{
+    g_autofree void *mark = read_part(fd, 0, SD_SUSPEND_MARK_SIZE);
+    struct stat st;
+
+    if (!mark || sd_suspend_mark_decode(mark) != SD_SUSPEND_MARK_SUSPENDED) {
+        error_setg(errp, "its VM runs, or ran on, or the suspend was not "
+                   "finished");
+    } else if (qemu_lock_fd_test(fd, 0, 0, true) == -EAGAIN) {
+        error_setg(errp, "the QEMU that suspended the VM still has it");
+    } else if (qemu_uuid_set &&
+               !buffer_is_zero(header->vm, sizeof(header->vm)) &&
+               memcmp(header->vm, &qemu_uuid, sizeof(header->vm))) {
+        error_setg(errp, "it is of another VM%s%s (the UUIDs differ)",
+                   header->vm_name[0] ? ", called " : "", header->vm_name);
+    } else if (fstat(fd, &st) < 0 || st.st_size < header->file_length) {
+        error_setg(errp, "its end is missing");
+    } else {
+        return true;
+    }
+    return false;
+}
+
+bool suspend_file_check_incoming(const char *path, Error **errp)
+{
+    struct sd_suspend_header header;
+    enum sd_suspend_refusal refusal = SD_SUSPEND_NOT_OURS;
+    g_autofree void *data = NULL;
+    int fd = qemu_open_old(path, O_RDONLY);
+    bool ok = true;
+
+    if (fd < 0) {
+        return true;
+    }
+    data = read_part(fd, SD_SUSPEND_HEADER_OFFSET, SD_SUSPEND_HEADER_SIZE);
+    if (data) {
+        refusal = sd_suspend_header_decode(data, &header);
+    }
+    if (refusal != SD_SUSPEND_OK && refusal != SD_SUSPEND_NOT_OURS) {
+        error_setg(errp, "%s", sd_suspend_refusal_text(refusal));
+        ok = false;
+    } else if (refusal == SD_SUSPEND_OK) {
+        ok = check_state(fd, &header, errp) && check_parts(fd, &header, errp);
+    }
+    if (!ok) {
+        error_prepend(errp, "cannot load suspend file '%s': ", path);
+    }
+    qemu_close(fd);
+    return ok;
+}

@@ -1,0 +1,66 @@
+"""A disk of the test's own, which can fail.
+
+Copyright (c) 2026 The Stubdomain authors
+SPDX-License-Identifier: GPL-2.0-or-later
+"""
+
+import os
+import subprocess
+
+import pytest
+
+MIB = 1 << 20
+
+
+class Disk:
+    """An ext4 file system on a loop device, mounted at `path`."""
+
+    def __init__(self, directory, mebibytes):
+        self.image = directory / "disk-image"
+        self.saved = directory / "disk-image-saved"
+        self.path = directory / "disk"
+        self.path.mkdir()
+        with self.image.open("wb") as file:
+            file.truncate(mebibytes * MIB)
+        subprocess.run(["mkfs.ext4", "-q", self.image], check=True)
+        if subprocess.run(["mount", "-o", "loop", self.image,
+                           self.path]).returncode:
+            pytest.skip("needs loop devices")
+
+    def fail(self):
+        """From here on, what is not in the page cache cannot be read, as if
+        the disk had lost it."""
+        subprocess.run(["sync", "-f", self.path], check=True)
+        subprocess.run(["cp", "--sparse=always", self.image, self.saved],
+                       check=True)
+        os.truncate(self.image, 0)
+
+    def mend(self):
+        with self.image.open("r+b") as image, self.saved.open("rb") as saved:
+            end = os.stat(self.saved).st_size
+            os.truncate(self.image, end)
+            offset = 0
+            while offset < end:
+                try:
+                    offset = os.lseek(saved.fileno(), offset, os.SEEK_DATA)
+                except OSError:
+                    break
+                hole = os.lseek(saved.fileno(), offset, os.SEEK_HOLE)
+                image.seek(offset)
+                while offset < hole:
+                    piece = os.pread(saved.fileno(),
+                                     min(MIB, hole - offset), offset)
+                    image.write(piece)
+                    offset += len(piece)
+
+    def close(self):
+        subprocess.run(["umount", self.path], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to mount a file system")
+    disk = Disk(tmp_path, 700)
+    yield disk
+    disk.close()
