@@ -95,6 +95,7 @@ class Engine {
         .restore = [](void*, sd_reason) {},
         .waiting = [](void*, const sd_stub_info*) {},
         .ended = [](void*, const sd_ended*) {},
+        .alert = [](void*, const sd_alert*) {},
         .unmatched = [](void*, const char*) {},
         .suspend_cancelled = [](void*, sd_reason) {},
     };

@@ -4,9 +4,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 #include <algorithm>
+#include <cstdio>
 #include <span>
 #include <utility>
 
+#include "plan/sd_plan.h"
 #include "stub_domain.h"
 #include "stubdomain/stubdomain.h"
 
@@ -84,6 +86,10 @@ const char *RefusalText(sd_refusal refusal) {
       return "the saved stub domain is malformed";
     case SD_REFUSED_BAD_VERSION:
       return "the saved stub domain is of another version";
+    case SD_REFUSED_PLANS_TOO_LARGE:
+      return "the plans of all waits take too much memory together";
+    case SD_REFUSED_PLAN_FORMAT:
+      return "plan.format: http and tls are not for datagrams";
   }
   return "refused";
 }
@@ -101,6 +107,20 @@ const char *sd_refusal_text(enum sd_refusal refusal) {
 
 void sd_config_init(struct sd_config *config) {
   *config = stubdomain::kDefaults;
+}
+
+sd_plan *sd_plan_new(const char *json, size_t length, char *error,
+                     size_t size) {
+  return Guard([&]() -> sd_plan * {
+    stubdomain::Compiled compiled = stubdomain::CompilePlan({json, length});
+    if (compiled.plan != nullptr) return new sd_plan{std::move(compiled.plan)};
+    std::snprintf(error, size, "%s", compiled.error.c_str());
+    return nullptr;
+  });
+}
+
+void sd_plan_free(sd_plan *plan) {
+  Guard([&] { delete plan; });
 }
 
 sd_stub *sd_new(const struct sd_config *config,

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <utility>
 
+#include "plan/sd_plan.h"
 #include "wait/flow_names.h"
 
 namespace stubdomain {
@@ -132,6 +133,17 @@ sd_refusal StubDomain::MayLay(const sd_wait& wait) const {
       notices_.size() >= kMaxPendingNotices) {
     return SD_REFUSED_TOO_MANY_STUBS;
   }
+  if (wait.plan != nullptr) {
+    const Plan& plan = *wait.plan->plan;
+    if (stubs_.plan_weight() + plan.weight() > kMaxPlanMemory) {
+      return SD_REFUSED_PLANS_TOO_LARGE;
+    }
+    if (wait.protocol == SD_UDP &&
+        (plan.format == Format::kHttp || plan.format == Format::kTls)) {
+      return SD_REFUSED_PLAN_FORMAT;
+    }
+    if (wait.accept != SD_ACCEPT_NONE) return SD_REFUSED_BAD_WAIT;
+  }
   if (wait.protocol == SD_TCP && wait.accept == SD_ACCEPT_NONE) return SD_OK;
   if (const sd_refusal refusal = CheckWait(wait); refusal != SD_OK) {
     return refusal;
@@ -153,8 +165,8 @@ sd_refusal StubDomain::WaitFor(const sd_wait& wait, Time now,
   }
   const auto [refusal, flow] = FindFlow(flows_->table, wait.flow);
   if (refusal != SD_OK) return refusal;
-  flow->set_awaited(true);
   Lay(stubs_.Add(wait, *flow, now), wait, now, number);
+  UpdateAwaited(*flow);
   Settle(*flow, now);
   return SD_OK;
 }
@@ -203,37 +215,68 @@ TcpFlow* StubDomain::FlowOf(const ListenerStub& stub) const {
   return flows_->table.Find(stub.port(), stub.flow_id());
 }
 
-void StubDomain::Settle(const TcpFlow& flow, Time now) {
-  std::vector<std::pair<uint32_t, Ending>> endings;
-  for (const auto& [number, stub] : stubs_.all()) {
-    if (!stub.IsOn(flow)) continue;
-    if (const auto ending = stub.Judge(&flow, cycle_.stopped())) {
-      endings.emplace_back(number, *ending);
+void StubDomain::UpdateAwaited(TcpFlow& flow) {
+  flow.set_awaited(stubs_.AnyOn(flow));
+  flow.WatchReply(flow.awaited() && stubs_.AnyWatches(flow));
+}
+
+void StubDomain::Alert(uint32_t number, const ListenerStub::Alerts& alerts,
+                       Time now) {
+  for (const sd_claim& claim : alerts) {
+    if (notices_.size() < kMaxPendingNotices && alert_limit_.Allow(now)) {
+      notices_.push_back(AlertRaised{{.stub = number, .claim = claim}});
     }
   }
+}
+
+void StubDomain::Settle(TcpFlow& flow, Time now) {
+  std::vector<std::pair<uint32_t, Ending>> endings;
+  for (auto& [number, stub] : stubs_.all()) {
+    if (!stub.IsOn(flow)) continue;
+    ListenerStub::Alerts alerts;
+    const auto ending = stub.Judge(&flow, cycle_.stopped(), now, &alerts);
+    Alert(number, alerts, now);
+    if (ending) endings.emplace_back(number, *ending);
+  }
+  flow.ForgetPassed();
   for (const auto& [number, ending] : endings) EndAndWake(number, ending, now);
 }
 
 void StubDomain::SettleAll(Time now) {
-  std::vector<const TcpFlow*> flows;
+  std::vector<TcpFlow*> flows;
   flows_->table.ForEach([&](TcpFlow& flow) {
-    flow.set_awaited(stubs_.AnyOn(flow));
+    UpdateAwaited(flow);
     if (flow.awaited()) flows.push_back(&flow);
     if (flow.full()) cycle_.RequestRestore(SD_REASON_BUFFER, now);
   });
-  for (const TcpFlow* flow : flows) Settle(*flow, now);
+  for (TcpFlow* flow : flows) Settle(*flow, now);
   std::vector<std::pair<uint32_t, Ending>> endings;
-  for (const auto& [number, stub] : stubs_.all()) {
+  for (auto& [number, stub] : stubs_.all()) {
     if (stub.kind() != ListenerStub::Kind::kReply || FlowOf(stub) != nullptr) {
       continue;
     }
-    endings.emplace_back(number, *stub.Judge(nullptr, cycle_.stopped()));
+    ListenerStub::Alerts alerts;
+    const auto ending = stub.Judge(nullptr, cycle_.stopped(), now, &alerts);
+    Alert(number, alerts, now);
+    if (ending) endings.emplace_back(number, *ending);
+  }
+  for (const auto& [number, ending] : endings) EndAndWake(number, ending, now);
+}
+
+void StubDomain::EndWatched(Time now) {
+  std::vector<std::pair<uint32_t, Ending>> endings;
+  for (auto& [number, stub] : stubs_.all()) {
+    if (stub.watch_deadline() > now) continue;
+    ListenerStub::Alerts alerts;
+    const auto ending = stub.JudgeTime(FlowOf(stub), now, &alerts);
+    Alert(number, alerts, now);
+    if (ending) endings.emplace_back(number, *ending);
   }
   for (const auto& [number, ending] : endings) EndAndWake(number, ending, now);
 }
 
 void StubDomain::EndAndWake(uint32_t number, const Ending& ending, Time now) {
-  End(number, ending.outcome, ending.bytes);
+  End(number, ending.outcome, ending.bytes, ending.claim);
   Wake(ending.reason, now);
 }
 
@@ -248,15 +291,17 @@ void StubDomain::EndTimedOut(Time now) {
   }
 }
 
-void StubDomain::End(uint32_t number, sd_outcome outcome, uint64_t bytes) {
+void StubDomain::End(uint32_t number, sd_outcome outcome, uint64_t bytes,
+                     const sd_claim& claim) {
   const ListenerStub* stub = stubs_.Find(number);
   notices_.push_back(WaitEnded{{.stub = number,
                                 .owner = stub->owner(),
                                 .outcome = outcome,
-                                .bytes = bytes}});
+                                .bytes = bytes,
+                                .claim = claim}});
   TcpFlow* flow = FlowOf(*stub);
   stubs_.Remove(number);
-  if (flow != nullptr) flow->set_awaited(stubs_.AnyOn(*flow));
+  if (flow != nullptr) UpdateAwaited(*flow);
 }
 
 void StubDomain::Wake(sd_reason reason, Time now) {
@@ -311,11 +356,12 @@ bool StubDomain::pending() const {
 }
 
 Time StubDomain::NextDeadline() const {
-  return std::min({stubs_.NextTimeout(), SuspendDue(), gate_opens_,
-                   flows_->table.Deadline()});
+  return std::min({stubs_.NextTimeout(), stubs_.NextWatch(), SuspendDue(),
+                   gate_opens_, flows_->table.Deadline()});
 }
 
 void StubDomain::OnTimer(Time now) {
+  EndWatched(now);
   EndTimedOut(now);
   flows_->table.OnTimer(now, outbound_);
   if (gate_opens_ <= now || (gate_opens_ != kNever && !agent_)) OpenGate(now);
@@ -361,6 +407,9 @@ void StubDomain::Deliver(const Notice& notice) {
                  },
                  [this](const WaitEnded& ended) {
                    callbacks_.ended(opaque_, &ended.ended);
+                 },
+                 [this](const AlertRaised& raised) {
+                   callbacks_.alert(opaque_, &raised.alert);
                  },
                  [this](const UnmatchedCame& came) {
                    callbacks_.unmatched(opaque_, came.description.c_str());

@@ -116,8 +116,9 @@ class StubDomain {
   void Resume(Time now);
 
   // -- frames --
+  // `whole`: all of it can be read.
   Verdict OnPassingFrame(unsigned port, Side from, const Packet& packet,
-                         Time now);
+                         bool whole, Time now);
   Verdict PassInOrder(unsigned port, Side from, const Packet& packet);
   void OnFrameToStoppedGuest(unsigned port, const Packet& packet, Time now);
   void OnSegmentToStoppedGuest(unsigned port, const Packet& packet, Time now);
@@ -141,6 +142,9 @@ class StubDomain {
   // Holds a frame that a wait of this kind is for, which ends by it.
   bool HoldAwaited(ListenerStub::Kind kind, unsigned port, const Packet& packet,
                    const Ending& ending, Time now);
+  // Ends a wait that `packet` is for, unless its plan says otherwise.
+  void OnAwaited(ListenerStub& stub, const Packet& packet, const Ending& ending,
+                 Time now);
   // Of an answered connection, before it is known who it is.
   uint16_t AnswerWindow() const;
 
@@ -149,11 +153,17 @@ class StubDomain {
   void Lay(ListenerStub& stub, const sd_wait& wait, Time now, uint32_t* number);
   TcpFlow* FlowOf(const ListenerStub& stub) const;
   // Ends the waits on the flow that are over by now.
-  void Settle(const TcpFlow& flow, Time now);
+  void Settle(TcpFlow& flow, Time now);
   // The same for all, and for buffers that no wait is on.
   void SettleAll(Time now);
   void EndTimedOut(Time now);
-  void End(uint32_t number, sd_outcome outcome, uint64_t bytes);
+  // Ends the waits whose plans have something to say by now.
+  void EndWatched(Time now);
+  // What is known of the flow by the waits on it changes.
+  void UpdateAwaited(TcpFlow& flow);
+  void Alert(uint32_t number, const ListenerStub::Alerts& alerts, Time now);
+  void End(uint32_t number, sd_outcome outcome, uint64_t bytes,
+           const sd_claim& claim = {});
   void EndAndWake(uint32_t number, const Ending& ending, Time now);
   // A wait ended, so the guest has something to do.
   void Wake(sd_reason reason, Time now);
@@ -200,6 +210,7 @@ class StubDomain {
   // take its time. kNever: the gate is open.
   Time gate_opens_ = kNever;
   RateLimit unmatched_limit_{1};
+  RateLimit alert_limit_{SD_ALERTS_MAX};
 
   std::deque<Notice> notices_;
   OutboundQueue outbound_;

@@ -49,7 +49,7 @@ std::optional<Ending> StubDomain::PairEnding(const Packet& packet) {
 
 void StubDomain::NoteArrival(const Packet& packet, Time now) {
   const TcpSegment* segment = packet.tcp();
-  const ListenerStub* stub = nullptr;
+  ListenerStub* stub = nullptr;
   Ending ending{SD_REPLIED, SD_REASON_REPLY, 0};
   if (segment != nullptr) {
     if (!IsFirstSyn(*segment)) return;
@@ -63,19 +63,32 @@ void StubDomain::NoteArrival(const Packet& packet, Time now) {
     ending = *of_pair;
   }
   if (stub == nullptr || !ChecksumOk(packet)) return;
-  EndAndWake(stub->number(), ending, now);
+  OnAwaited(*stub, packet, ending, now);
+}
+
+void StubDomain::OnAwaited(ListenerStub& stub, const Packet& packet,
+                           const Ending& ending, Time now) {
+  const auto* datagram = std::get_if<UdpDatagram>(&packet.body);
+  if (!stub.watches() || datagram == nullptr) {
+    EndAndWake(stub.number(), ending, now);
+    return;
+  }
+  ListenerStub::Alerts alerts;
+  const auto by_plan = stub.JudgeDatagram(datagram->payload, now, &alerts);
+  Alert(stub.number(), alerts, now);
+  if (by_plan) EndAndWake(stub.number(), *by_plan, now);
 }
 
 bool StubDomain::HoldAwaited(ListenerStub::Kind kind, unsigned port,
                              const Packet& packet, const Ending& ending,
                              Time now) {
-  const ListenerStub* stub = stubs_.FindFor(kind, FlowToGuest(packet));
+  ListenerStub* stub = stubs_.FindFor(kind, FlowToGuest(packet));
   if (stub == nullptr || !own_addresses_.IsFor(port, packet.link) ||
       !ChecksumOk(packet)) {
     return false;
   }
   held_.Hold(port, packet);
-  EndAndWake(stub->number(), ending, now);
+  OnAwaited(*stub, packet, ending, now);
   return true;
 }
 
@@ -163,7 +176,7 @@ bool StubDomain::TakeAcknowledgement(unsigned port, const FlowId& id,
       flows_->table.Accept(port, id, accepted->answered, accepted->guest_port,
                            packet, now, outbound_);
   if (flow == nullptr) return true;
-  flow->set_awaited(stubs_.AnyOn(*flow));
+  UpdateAwaited(*flow);
   if (flow->awaited()) Settle(*flow, now);
   LetGo(now);
   return true;

@@ -42,7 +42,7 @@ Verdict StubDomain::OnFrame(unsigned port, Side from,
   const bool to_stopped_guest = cycle_.stopped() && from == Side::kPeer;
   if (malformed) return to_stopped_guest ? Verdict::kTaken : Verdict::kPass;
   outbound_.Observe({port, Other(from)}, offload);
-  if (!to_stopped_guest) return OnPassingFrame(port, from, packet, now);
+  if (!to_stopped_guest) return OnPassingFrame(port, from, packet, true, now);
   OnFrameToStoppedGuest(port, packet, now);
   return Verdict::kTaken;
 }
@@ -65,12 +65,12 @@ bool StubDomain::PassHead(unsigned port, std::span<const uint8_t> bytes,
   if (flow == nullptr || !flow->PassesUnread(packet)) return false;
   now = Advance(now);
   outbound_.Observe({port, Side::kPeer}, offload);
-  OnPassingFrame(port, Side::kGuest, packet, now);
+  OnPassingFrame(port, Side::kGuest, packet, false, now);
   return true;
 }
 
 Verdict StubDomain::OnPassingFrame(unsigned port, Side from,
-                                   const Packet& packet, Time now) {
+                                   const Packet& packet, bool whole, Time now) {
   const TcpSegment* segment = packet.tcp();
   if (from == Side::kGuest) {
     own_addresses_.Learn(port, packet);
@@ -85,6 +85,9 @@ Verdict StubDomain::OnPassingFrame(unsigned port, Side from,
   if (segment == nullptr) return PassInOrder(port, from, packet);
   const auto [verdict, flow] =
       flows_->table.OnFrame(port, from, packet, now, outbound_);
+  if (flow != nullptr && from == Side::kGuest && !segment->payload.empty()) {
+    flow->NoteRequest(whole ? segment->payload : std::span<const uint8_t>());
+  }
   if (flow != nullptr && flow->awaited()) Settle(*flow, now);
   return verdict;
 }

@@ -3,6 +3,7 @@
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -15,7 +16,7 @@ namespace {
 
 constexpr std::array<uint8_t, 8> kMagic = {'S', 'T', 'U', 'B',
                                            'D', 'O', 'M', '\n'};
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 constexpr size_t kCrcLength = 4;
 
 // The order of the parts, each of which there is once.
@@ -56,6 +57,10 @@ void SaveEnded(const std::vector<sd_ended>& all, Writer& writer) {
     writer.U8(static_cast<uint8_t>(ended.owner));
     writer.U8(static_cast<uint8_t>(ended.outcome));
     writer.U64(ended.bytes);
+    writer.Raw({reinterpret_cast<const uint8_t*>(ended.claim.handler),
+                sizeof(ended.claim.handler)});
+    writer.U32(ended.claim.message);
+    writer.U64(ended.claim.offset);
   }
 }
 
@@ -66,11 +71,18 @@ bool LoadEnded(Reader& reader, std::deque<Notice>* notices) {
     const uint8_t owner = reader.U8();
     const uint8_t outcome = reader.U8();
     const uint64_t bytes = reader.U64();
+    sd_claim claim{};
+    const std::span<const uint8_t> name = reader.Raw(sizeof(claim.handler));
+    claim.message = reader.U32();
+    claim.offset = reader.U64();
+    if (!reader.ok() || name.back() != 0) return reader.Fail();
+    std::ranges::copy(name, claim.handler);
     if (owner > SD_OWNER_HOST || outcome > SD_CANCELLED) return reader.Fail();
     notices->push_back(WaitEnded{{.stub = stub,
                                   .owner = static_cast<sd_owner>(owner),
                                   .outcome = static_cast<sd_outcome>(outcome),
-                                  .bytes = bytes}});
+                                  .bytes = bytes,
+                                  .claim = claim}});
   }
   return reader.ok();
 }

@@ -8,6 +8,10 @@
 #include "qemu/osdep.h"
 #include <arpa/inet.h>
 #include "qapi/error.h"
+#include "qapi/qapi-visit-stubdomain.h"
+#include "qapi/qobject-output-visitor.h"
+#include "qobject/qjson.h"
+#include "qobject/qobject.h"
 #include "hw/stubdomain/stubdomain.h"
 
 /* The enumerations of both sides are declared in the same order. */
@@ -111,6 +115,63 @@ static bool awaited_from_qapi(const StubdomainWait *wait, struct sd_wait *out,
     return check_named(guest, "guest", false, errp);
 }
 
+static bool bytes_from_qapi(const StubdomainPlan *plan, struct sd_wait *out,
+                            Error **errp)
+{
+    uint64_t least = out->accept == SD_ACCEPT_ANSWER ? 0 : 1;
+
+    out->bytes = 1;
+    if (!plan || !plan->has_bytes) {
+        return true;
+    }
+    /* QEMU's visitor takes a negative number for a very large one. */
+    if (plan->bytes < least || plan->bytes > INT64_MAX) {
+        error_setg(errp, "plan.bytes: must be %" PRIu64 " to %" PRId64, least,
+                   INT64_MAX);
+        return false;
+    }
+    out->bytes = plan->bytes;
+    return true;
+}
+
+/* The core compiles the text, which is what it saves as well. */
+static bool plan_from_qapi(StubdomainPlan *plan, struct sd_wait *out,
+                           Error **errp)
+{
+    g_autoptr(GString) json = NULL;
+    QObject *object = NULL;
+    Visitor *visitor;
+    char error[1024];
+
+    if (!bytes_from_qapi(plan, out, errp)) {
+        return false;
+    }
+    if (plan && (plan->has_format || plan->method || plan->match ||
+                 plan->has_handlers || plan->has_otherwise)) {
+        if (out->accept != SD_ACCEPT_NONE) {
+            error_setg(errp, "plan: only bytes, for a new connection");
+            return false;
+        }
+    } else if (out->accept != SD_ACCEPT_NONE || (plan && plan->has_bytes)) {
+        return true;
+    }
+    if (plan) {
+        visitor = qobject_output_visitor_new(&object);
+        visit_type_StubdomainPlan(visitor, NULL, &plan, &error_abort);
+        visit_complete(visitor, &object);
+        visit_free(visitor);
+        json = qobject_to_json(object);
+        qobject_unref(object);
+    } else {
+        json = g_string_new("{}");
+    }
+    out->plan = sd_plan_new(json->str, json->len, error, sizeof(error));
+    if (!out->plan) {
+        error_setg(errp, "%s", error);
+    }
+    return out->plan != NULL;
+}
+
 bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
                                struct sd_wait *out, Error **errp)
 {
@@ -130,20 +191,14 @@ bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
     out->has_received = wait->has_received;
     out->received = wait->received;
     out->timeout_ms = wait->timeout;
-    out->bytes = 1;
-    if (wait->plan && wait->plan->has_bytes) {
-        uint64_t least = out->accept == SD_ACCEPT_ANSWER ? 0 : 1;
-
-        /* QEMU's visitor takes a negative number for a very large one. */
-        if (wait->plan->bytes < least || wait->plan->bytes > INT64_MAX) {
-            error_setg(errp, "plan.bytes: must be %" PRIu64 " to %" PRId64,
-                       least, INT64_MAX);
-            return false;
-        }
-        out->bytes = wait->plan->bytes;
-    }
     out->suspend = wait->has_suspend ? wait->suspend : owner == SD_OWNER_GUEST;
-    return true;
+    return plan_from_qapi(wait->plan, out, errp);
+}
+
+void stubdomain_wait_clear(struct sd_wait *wait)
+{
+    sd_plan_free(wait->plan);
+    wait->plan = NULL;
 }
 
 static StubdomainEndpoint *endpoint_to_qapi(const struct sd_address *address)

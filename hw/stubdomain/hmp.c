@@ -15,11 +15,14 @@
 static void print_stub(Monitor *mon, const StubdomainStubInfo *stub)
 {
     monitor_printf(mon, "  stub %u of the %s: [%s]:%u <- [%s]:%u, %" PRIu64
-                   " of %" PRIu64 " bytes", stub->stub,
+                   " bytes", stub->stub,
                    StubdomainOwner_str(stub->owner),
                    stub->flow->guest->host, stub->flow->guest->port,
                    stub->flow->peer->host, stub->flow->peer->port,
-                   stub->bytes, stub->wanted);
+                   stub->bytes);
+    if (stub->wanted) {
+        monitor_printf(mon, " of %" PRIu64, stub->wanted);
+    }
     if (stub->has_timeout_left) {
         monitor_printf(mon, ", %" PRIu64 " ms left", stub->timeout_left);
     }

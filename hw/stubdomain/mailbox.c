@@ -99,8 +99,11 @@ static uint32_t lay_stub(StubdomainPCI *dev, const StubdomainWait *wait,
     }
     refusal = sd_wait_for(dev->core, &converted, stubdomain_now(),
                           &response->stub);
+    stubdomain_wait_clear(&converted);
     if (refusal != SD_OK) {
-        return result_of(refusal, refusal == SD_REFUSED_TOO_MANY_STUBS
+        return result_of(refusal, refusal == SD_REFUSED_TOO_MANY_STUBS ||
+                                  refusal == SD_REFUSED_PLANS_TOO_LARGE ||
+                                  refusal == SD_REFUSED_PLAN_FORMAT
                                   ? "" : "flow: ", errp);
     }
     response->has_stub = true;

@@ -91,12 +91,16 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
     StubdomainPCI *dev = stubdomain_find(errp);
     StubdomainStubId *id;
     struct sd_wait converted;
+    enum sd_refusal refusal;
     uint32_t number;
 
     if (!dev ||
-        !stubdomain_wait_from_qapi(&wait, SD_OWNER_HOST, &converted, errp) ||
-        refused(sd_wait_for(dev->core, &converted, stubdomain_now(), &number),
-                errp)) {
+        !stubdomain_wait_from_qapi(&wait, SD_OWNER_HOST, &converted, errp)) {
+        return NULL;
+    }
+    refusal = sd_wait_for(dev->core, &converted, stubdomain_now(), &number);
+    stubdomain_wait_clear(&converted);
+    if (refused(refusal, errp)) {
         return NULL;
     }
     stubdomain_kick(dev);

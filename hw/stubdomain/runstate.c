@@ -283,6 +283,24 @@ static void tell_guest(StubdomainPCI *dev, const struct sd_ended *ended)
     stubdomain_interrupt(dev, STUBDOMAIN_INT_ENDED);
 }
 
+/* A view of @claim. */
+static StubdomainPlanClaim claim_to_qapi(const struct sd_claim *claim)
+{
+    return (StubdomainPlanClaim) {
+        .handler = (char *)claim->handler,
+        .message = claim->message,
+        .offset = claim->offset,
+    };
+}
+
+static void on_alert(void *opaque, const struct sd_alert *alert)
+{
+    StubdomainPlanClaim claim = claim_to_qapi(&alert->claim);
+
+    qapi_event_send_stubdomain_alert(stubdomain_name(opaque), alert->stub,
+                                     &claim);
+}
+
 static void on_ended(void *opaque, const struct sd_ended *ended)
 {
     StubdomainPCI *dev = opaque;
@@ -291,9 +309,12 @@ static void on_ended(void *opaque, const struct sd_ended *ended)
     if (ended->outcome == SD_TIMED_OUT) {
         qapi_event_send_stubdomain_timeout(stubdomain_name(dev), ended->stub);
     } else if (ended->outcome != SD_CANCELLED) {
+        StubdomainPlanClaim claim = claim_to_qapi(&ended->claim);
+
         qapi_event_send_stubdomain_reply(stubdomain_name(dev), ended->stub,
                                          (StubdomainOutcome)ended->outcome,
-                                         ended->bytes);
+                                         ended->bytes,
+                                         claim.handler[0] ? &claim : NULL);
     }
     if (ended->owner == SD_OWNER_GUEST) {
         tell_guest(dev, ended);
@@ -331,6 +352,7 @@ bool stubdomain_run_init(StubdomainPCI *dev, Error **errp)
         .restore = on_restore,
         .waiting = on_waiting,
         .ended = on_ended,
+        .alert = on_alert,
         .unmatched = on_unmatched,
         .suspend_cancelled = on_suspend_cancelled,
     };

@@ -20,6 +20,9 @@ struct WaitLaid {
 struct WaitEnded {
   sd_ended ended;
 };
+struct AlertRaised {
+  sd_alert alert;
+};
 struct UnmatchedCame {
   std::string description;
 };
@@ -27,8 +30,8 @@ struct SuspendCancelled {
   sd_reason reason;
 };
 
-using Notice =
-    std::variant<WaitLaid, WaitEnded, UnmatchedCame, SuspendCancelled>;
+using Notice = std::variant<WaitLaid, WaitEnded, AlertRaised, UnmatchedCame,
+                            SuspendCancelled>;
 
 }  // namespace stubdomain
 

@@ -29,19 +29,23 @@ Format FormatFor(Format wanted, bool datagrams) {
 Matcher::Matcher(std::shared_ptr<const Plan> plan, const Request& request,
                  bool datagrams, Time now)
     : plan_(std::move(plan)),
-      request_(request),
       datagrams_(datagrams),
       begin_(now),
       last_byte_(now),
       now_(now),
       format_(FormatFor(plan_->format, datagrams)),
       examination_(plan_) {
+  SetRequest(request);
+  Judge(MessageEnd::kNot);
+}
+
+void Matcher::SetRequest(const Request& request) {
+  request_ = request;
   if (plan_->method) {
     request_.head = *plan_->method == "HEAD";
     request_.connect = *plan_->method == "CONNECT";
   }
   if (format_ != Format::kAny) SetFormat(format_);
-  Judge(MessageEnd::kNot);
 }
 
 // -- events --

@@ -66,6 +66,9 @@ class Matcher {
 
   // -- events --
 
+  // What the guest has asked for is known better now. No byte was fed yet.
+  void SetRequest(const Request& request);
+
   // A stream goes on with these bytes; or a datagram has come.
   void Feed(std::span<const uint8_t> bytes, Time now);
   // No more comes: the peer has closed, or the connection is gone. Only

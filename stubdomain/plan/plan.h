@@ -26,6 +26,8 @@ inline constexpr int kMaxConditionDepth = 8;
 inline constexpr size_t kMaxChecks = 512;  // of all conditions
 inline constexpr size_t kMaxPatterns = 16;
 inline constexpr size_t kMaxNameLength = 64;  // of a handler
+// Of all open waits together, see Plan::weight().
+inline constexpr size_t kMaxPlanMemory = 256 << 20;
 
 enum class Format : uint8_t { kAny, kRaw, kHttp, kDns, kTls };
 
@@ -97,6 +99,9 @@ struct Plan {
   std::optional<Condition> match;
   std::vector<ConditionalHandler> handlers;
   Otherwise otherwise = Otherwise::kRestore;
+
+  // The most memory that it takes, with a matcher that runs it.
+  size_t weight() const;
 };
 
 // Either `plan`, or `error`: a text that names the place, such as

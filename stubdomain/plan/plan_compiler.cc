@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "plan/examination.h"
+#include "plan/http_reader.h"
 #include "plan/json_object.h"
 #include "plan/plan.h"
 
@@ -340,6 +341,16 @@ void Compiler::Need(Format format, const std::string& place,
 }
 
 }  // namespace
+
+size_t Plan::weight() const {
+  // The head of a message is there three times: as it came, taken apart, and
+  // what is not understood yet of it.
+  size_t weight = 3 * kMaxHttpHead + 8 * source.size();
+  for (const Check& check : checks) {
+    if (check.pattern != nullptr) weight += kPatternMemory;
+  }
+  return weight;
+}
 
 Compiled CompilePlan(std::string_view text) {
   try {

@@ -97,6 +97,8 @@ class Adoption {
   bool starved() const;
   uint64_t kept() const;
   bool reset() const { return reset_; }
+  // The bytes that are kept for the guest.
+  const Reassembler& bytes() const { return receiver_.bytes(); }
   // Nothing needs the stub any more.
   bool MayLeave() const { return guest_runs() && level() && !added(); }
   // The last acknowledgements, so that each side knows what the other said

@@ -336,6 +336,9 @@ void Connection::Save(Writer& writer) const {
   writer.Bool(from_syn);
   writer.Bool(guest_reset);
   writer.Bool(peer_reset);
+  writer.Bool(request.head);
+  writer.Bool(request.connect);
+  writer.Bool(request.ends_head);
   writer.Bool(resend != nullptr);
   if (resend) resend->Save(writer);
 }
@@ -351,6 +354,9 @@ bool Connection::Load(Reader& reader, ResendPool* pool) {
   from_syn = reader.Bool();
   guest_reset = reader.Bool();
   peer_reset = reader.Bool();
+  request.head = reader.Bool();
+  request.connect = reader.Bool();
+  request.ends_head = reader.Bool();
   if (reader.Bool()) {
     const Seq begin = guest.SeqAt(std::max<uint64_t>(guest.acked, 1));
     const Seq end = guest.fin_seen() ? guest.fin_seq() : guest.next;

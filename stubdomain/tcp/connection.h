@@ -64,6 +64,13 @@ struct Stream {
   uint64_t acked_bytes() const { return BytesUpTo(acked); }
 };
 
+// What the guest has sent last, as far as it tells what a reply will look like.
+struct RequestSeen {
+  bool head = false;       // the last HTTP request that was seen is a HEAD
+  bool connect = false;    // or a CONNECT
+  bool ends_head = false;  // the last bytes are an empty line
+};
+
 // A smaller maximum segment size counts as this.
 inline constexpr uint16_t kMinMss = 64;
 
@@ -91,6 +98,7 @@ struct Connection {
   // when it last left the path; the guest itself may allow less.
   uint64_t promised = 0;
   bool from_syn = false;  // watched since the first SYN
+  RequestSeen request;
   bool guest_reset = false;
   bool peer_reset = false;  // and the guest knows
   // Of what the guest has sent; null: nothing is kept.

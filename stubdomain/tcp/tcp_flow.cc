@@ -174,6 +174,9 @@ Verdict TcpFlow::Handle(Side from, const Packet& packet, Time now,
                       now);
   }
   if (!adoption_) {
+    if (watched_ && from == Side::kPeer && ChecksumOk(packet)) {
+      NotePassing(segment);
+    }
     connection_.Observe(from, packet, segment);
     if (from == Side::kGuest) Record(packet);
     return Verdict::kPass;

@@ -7,6 +7,7 @@
 #define STUBDOMAIN_TCP_TCP_FLOW_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -248,6 +249,21 @@ class TcpFlow {
   std::optional<Side> held_up() const;
   void GoOn(Time now, Output& output);
 
+  // -- looking at the reply --
+
+  // What passes from the peer to the guest can be read until ForgetPassed().
+  void WatchReply(bool on);
+  // Hands `look` the peer's bytes from `position` on, piece by piece, until
+  // there are no more or it returns false. `position` counts as peer_bytes()
+  // does. False: some of them have passed unseen.
+  bool ReadReply(uint64_t position,
+                 const std::function<bool(std::span<const uint8_t>)>& look);
+  void ForgetPassed();
+  // The guest sends these bytes, or bytes that nobody can look at if there are
+  // none.
+  void NoteRequest(std::span<const uint8_t> bytes);
+  const RequestSeen& request() const { return connection_.request; }
+
   // A wait is open for it: it is neither evicted nor expired.
   bool awaited() const { return awaited_; }
   void set_awaited(bool awaited) { awaited_ = awaited; }
@@ -260,6 +276,8 @@ class TcpFlow {
   bool Load(Reader& reader, Time now);
 
  private:
+  // A segment of the peer's passes.
+  void NotePassing(const TcpSegment& segment);
   // A segment in the flow's own numbers.
   Verdict Handle(Side from, const Packet& packet, Time now, Output& output);
   // It is the first of another connection between the same ends.
@@ -280,6 +298,7 @@ class TcpFlow {
   Connection connection_;
   Translation translation_;
   bool awaited_ = false;
+  bool watched_ = false;
   bool detached_ = false;  // only with adoption_, for a guest that is stopped
   const FlowConfig* config_;
   BufferBudget* budget_;
@@ -290,6 +309,8 @@ class TcpFlow {
   std::optional<Adoption> adoption_;
   // Only with adoption_, for a guest that counts as stopped there.
   std::unique_ptr<GuestHandshake> handshake_;
+  // Only without: what has passed and was not read yet.
+  std::unique_ptr<Reassembler> passed_;
 };
 
 }  // namespace stubdomain

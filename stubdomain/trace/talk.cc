@@ -35,6 +35,11 @@ Seq Talk::Next(Side from) const {
   return sender.isn + 1 + sender.sent + (sender.fin_sent ? 1 : 0);
 }
 
+uint8_t Talk::Byte(Side from, uint32_t position) const {
+  if (from == Side::kGuest || reply_.empty()) return ByteAt(position);
+  return static_cast<uint8_t>(reply_.at(position));
+}
+
 Frame Talk::Build(Side from, Seq seq, uint8_t flags, uint32_t position,
                   uint32_t length, uint16_t window) const {
   const bool guest = from == Side::kGuest;
@@ -53,7 +58,7 @@ Frame Talk::Build(Side from, Seq seq, uint8_t flags, uint32_t position,
   }
   TcpFrame frame(route, fields, length);
   for (uint32_t i = 0; i < length; ++i) {
-    frame.payload()[i] = ByteAt(position + i);
+    frame.payload()[i] = Byte(from, position + i);
   }
   return std::move(frame).Finish();
 }

@@ -7,7 +7,9 @@
 #define STUBDOMAIN_TRACE_TALK_H_
 
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "wire/packet.h"
 
@@ -37,6 +39,10 @@ class Talk {
   uint32_t sent(Side side) const { return end(side).sent; }
   uint32_t received(Side side) const { return end(side).received; }
 
+  // What the peer sends is this, from its first byte on; not ByteAt(). No more
+  // is sent than it has.
+  void set_reply(std::string text) { reply_ = std::move(text); }
+
   // Frames of `from`; what they carry counts as sent.
   Frame Syn(Side from);
   Frame SynAck(Side from);
@@ -55,6 +61,8 @@ class Talk {
   void Receive(Side to, const TcpSegment& segment);
   // Payload bytes that `of` knows to be received by the other side.
   uint32_t acknowledged(Side of) const { return end(of).acknowledged; }
+  // The payload byte of `from` at a position.
+  uint8_t Byte(Side from, uint32_t position) const;
   // Payload position of a segment that `from` sends.
   uint32_t Position(Side from, Seq seq) const;
   // The other side's window, as `of` was told last.
@@ -81,6 +89,7 @@ class Talk {
 
   unsigned port_;
   FlowId id_;
+  std::string reply_;
   End guest_{.isn = Seq(0xffffff00)};  // wraps soon
   End peer_{.isn = Seq(5000)};
 };

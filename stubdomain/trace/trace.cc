@@ -30,6 +30,13 @@ std::string OutcomeText(sd_outcome outcome) {
 
 sd_side ToC(Side side) { return side == Side::kGuest ? SD_GUEST : SD_PEER; }
 
+// " by late 2 @310", as in the plan's own tests; nothing if no handler did.
+std::string ClaimText(const sd_claim& claim) {
+  if (claim.handler[0] == '\0') return "";
+  return std::string(" by ") + claim.handler + " " +
+         std::to_string(claim.message) + " @" + std::to_string(claim.offset);
+}
+
 }  // namespace
 
 Trace::Trace() : Trace(DefaultConfig()) {}
@@ -69,10 +76,16 @@ sd_callbacks Trace::Callbacks() {
           },
       .ended =
           [](void* self, const sd_ended* ended) {
-            static_cast<Trace*>(self)->Note("ended " +
-                                            std::to_string(ended->stub) + " " +
-                                            OutcomeText(ended->outcome) + " " +
-                                            std::to_string(ended->bytes));
+            static_cast<Trace*>(self)->Note(
+                "ended " + std::to_string(ended->stub) + " " +
+                OutcomeText(ended->outcome) + " " +
+                std::to_string(ended->bytes) + ClaimText(ended->claim));
+          },
+      .alert =
+          [](void* self, const sd_alert* alert) {
+            static_cast<Trace*>(self)->Note("alert " +
+                                            std::to_string(alert->stub) +
+                                            ClaimText(alert->claim));
           },
       .unmatched =
           [](void* self, const char* description) {
@@ -135,7 +148,8 @@ void Trace::NoteSegment(const Talk& talk, Side to, const TcpSegment& segment) {
     Note(who + "data " + std::to_string(position) + "+" +
          std::to_string(segment.payload.size()) + name);
     for (size_t i = 0; i < segment.payload.size(); ++i) {
-      ASSERT_EQ(segment.payload[i], ByteAt(position + i));
+      ASSERT_EQ(segment.payload[i],
+                talk.Byte(Other(to), position + static_cast<uint32_t>(i)));
     }
   }
   if (segment.has(kFin)) Note(who + "fin" + name);

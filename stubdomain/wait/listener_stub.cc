@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "plan/sd_plan.h"
 #include "state/saved_time.h"
 #include "wait/flow_names.h"
 
@@ -83,6 +84,10 @@ ListenerStub::ListenerStub(uint32_t number, const sd_wait& wait, Time now)
   } else {
     kind_ = wait.accept == SD_ACCEPT_HOLD ? Kind::kHold : Kind::kAnswer;
   }
+  if (wait.plan != nullptr) {
+    watch_ = std::make_unique<ReplyWatch>(wait.plan->plan, kind_ == Kind::kPair,
+                                          now);
+  }
   if (wait.timeout_ms != 0) {
     timeout_ = now + std::chrono::milliseconds(wait.timeout_ms);
   }
@@ -110,8 +115,43 @@ uint64_t ListenerStub::ReplyBytes(const TcpFlow& flow) const {
   return flow.peer_bytes() - std::min(flow.peer_bytes(), before_);
 }
 
-std::optional<Ending> ListenerStub::Judge(const TcpFlow* flow,
-                                          bool guest_stopped) const {
+size_t ListenerStub::plan_weight() const {
+  return watch_ != nullptr ? watch_->plan().weight() : 0;
+}
+
+std::optional<Ending> ListenerStub::Conclude(ReplyWatch::Result result,
+                                             uint64_t bytes) const {
+  switch (result) {
+    case ReplyWatch::Result::kWait:
+      break;
+    case ReplyWatch::Result::kReplied:
+      return Ending{SD_REPLIED, SD_REASON_REPLY, bytes, watch_->claim()};
+    case ReplyWatch::Result::kMissed:
+      return Ending{SD_REPLIED, SD_REASON_REPLY, bytes};
+    case ReplyWatch::Result::kClosed:
+      return Ending{SD_CLOSED, SD_REASON_REPLY, bytes};
+    case ReplyWatch::Result::kReset:
+      return Ending{SD_RESET, SD_REASON_REPLY, bytes};
+  }
+  return std::nullopt;
+}
+
+std::optional<Ending> ListenerStub::JudgeDatagram(
+    std::span<const uint8_t> payload, Time now, Alerts* alerts) {
+  if (watch_ == nullptr) {
+    return Ending{SD_REPLIED, SD_REASON_REPLY, payload.size()};
+  }
+  return Conclude(watch_->OnDatagram(payload, now, alerts), payload.size());
+}
+
+std::optional<Ending> ListenerStub::JudgeTime(const TcpFlow* flow, Time now,
+                                              Alerts* alerts) {
+  return Conclude(watch_->OnTimer(now, alerts),
+                  flow != nullptr ? ReplyBytes(*flow) : 0);
+}
+
+std::optional<Ending> ListenerStub::Judge(TcpFlow* flow, bool guest_stopped,
+                                          Time now, Alerts* alerts) {
   ReplyProgress progress{.reset = true};
   if (kind_ == Kind::kAnswer) {
     // A peer that has gone again is none that the guest needs to know of.
@@ -130,6 +170,12 @@ std::optional<Ending> ListenerStub::Judge(const TcpFlow* flow,
         .buffer_full =
             guest_stopped ? flow->full() : bytes > 0 && flow->guest_full(),
     };
+  }
+  if (watch_ != nullptr) {
+    const auto ending =
+        Conclude(watch_->OnFlow(flow, before_, now, alerts), progress.bytes);
+    if (ending || !progress.buffer_full) return ending;
+    return Ending{SD_REPLIED, SD_REASON_BUFFER, progress.bytes};
   }
   switch (handler_.Decide(progress)) {
     case Decision::kWait:
@@ -154,7 +200,7 @@ sd_stub_info ListenerStub::Info(const TcpFlow* flow, Time now) const {
       .accept = AcceptOf(kind_),
       .flow = ToC(flow_id_),
       .bytes = flow != nullptr ? ReplyBytes(*flow) : 0,
-      .wanted = handler_.bytes(),
+      .wanted = watch_ == nullptr ? handler_.bytes() : 0,
       .timeout_left_ms = MillisecondsLeft(timeout_, now),
   };
 }
@@ -170,6 +216,8 @@ void ListenerStub::Save(Writer& writer, Time now) const {
   writer.U16(guest_port_);
   writer.Bool(at_handshake_);
   writer.U64(handler_.bytes());
+  writer.Bool(watch_ != nullptr);
+  if (watch_ != nullptr) watch_->Save(writer, now);
   SaveTime(timeout_, now, writer);
   SaveTime(proposal_, now, writer);
 }
@@ -190,6 +238,10 @@ ListenerStub ListenerStub::Load(Reader& reader, Time now) {
   stub.guest_port_ = reader.U16();
   stub.at_handshake_ = reader.Bool();
   stub.handler_ = DefaultHandler(reader.U64());
+  if (reader.Bool()) {
+    stub.watch_ = ReplyWatch::Load(reader, stub.kind_ == Kind::kPair, now);
+    if (stub.watch_ == nullptr) reader.Fail();
+  }
   stub.timeout_ = LoadTime(reader, now);
   stub.proposal_ = LoadTime(reader, now);
   return stub;

@@ -7,11 +7,15 @@
 #define STUBDOMAIN_WAIT_LISTENER_STUB_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "plan/default_handler.h"
 #include "stubdomain/stubdomain.h"
 #include "tcp/tcp_flow.h"
+#include "wait/reply_watch.h"
 #include "wire/serial.h"
 #include "wire/time.h"
 
@@ -22,6 +26,7 @@ struct Ending {
   sd_outcome outcome;
   sd_reason reason;  // why the guest is woken then
   uint64_t bytes;    // of the reply
+  sd_claim claim{};  // by which handler of a plan
 };
 
 // What a wait is for; see sd_wait.
@@ -62,10 +67,28 @@ class ListenerStub {
   void Propose(Time at) { proposal_ = at; }
   void StopProposing() { proposal_ = kNever; }
 
+  // It has a plan, which looks at what comes. What the plan alerts of is
+  // appended to `alerts` of the following.
+  bool watches() const { return watch_ != nullptr; }
+  // Memory that the plan may take.
+  size_t plan_weight() const;
+  using Alerts = std::vector<sd_claim>;
   // Whether it ends by `flow`, which it is on. `flow` may be null for kReply:
   // it is gone. A buffer that is full ends it: the stub's while the guest is
   // stopped, the guest's own while it runs.
-  std::optional<Ending> Judge(const TcpFlow* flow, bool guest_stopped) const;
+  std::optional<Ending> Judge(TcpFlow* flow, bool guest_stopped, Time now,
+                              Alerts* alerts);
+  // Whether it ends by a datagram that it is for.
+  std::optional<Ending> JudgeDatagram(std::span<const uint8_t> payload,
+                                      Time now, Alerts* alerts);
+  // Whether it ends by the time, `bytes` after the reply began. To be called at
+  // watch_deadline().
+  std::optional<Ending> JudgeTime(const TcpFlow* flow, Time now,
+                                  Alerts* alerts);
+  // When the plan has something to say if nothing comes; kNever: never.
+  Time watch_deadline() const {
+    return watch_ != nullptr ? watch_->Deadline() : kNever;
+  }
   sd_stub_info Info(const TcpFlow* flow, Time now) const;
 
   void Save(Writer& writer, Time now) const;
@@ -74,6 +97,9 @@ class ListenerStub {
 
  private:
   explicit ListenerStub(const DefaultHandler& handler) : handler_(handler) {}
+
+  std::optional<Ending> Conclude(ReplyWatch::Result result,
+                                 uint64_t bytes) const;
 
   uint64_t ReplyBytes(const TcpFlow& flow) const;
 
@@ -84,8 +110,9 @@ class ListenerStub {
   FlowId flow_id_;
   uint64_t before_ = 0;  // bytes of the peer's stream before the reply
   uint16_t guest_port_ = 0;
-  bool at_handshake_ = false;  // no byte is waited for
-  DefaultHandler handler_;
+  bool at_handshake_ = false;          // no byte is waited for
+  DefaultHandler handler_;             // without a plan
+  std::unique_ptr<ReplyWatch> watch_;  // with one
   Time timeout_ = kNever;
   Time proposal_ = kNever;
 };

@@ -6,6 +6,7 @@
 #include "wait/listener_stubs.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace stubdomain {
 
@@ -38,8 +39,20 @@ bool ListenerStubs::AnyOn(const TcpFlow& flow) const {
       stubs_, [&](const auto& entry) { return entry.second.IsOn(flow); });
 }
 
-const ListenerStub* ListenerStubs::FindFor(ListenerStub::Kind kind,
-                                           const FlowId& id) const {
+bool ListenerStubs::AnyWatches(const TcpFlow& flow) const {
+  return std::ranges::any_of(stubs_, [&](const auto& entry) {
+    return entry.second.watches() && entry.second.IsOn(flow);
+  });
+}
+
+size_t ListenerStubs::plan_weight() const {
+  size_t weight = 0;
+  for (const auto& [number, stub] : stubs_) weight += stub.plan_weight();
+  return weight;
+}
+
+ListenerStub* ListenerStubs::FindFor(ListenerStub::Kind kind,
+                                     const FlowId& id) {
   const auto at = std::ranges::find_if(
       stubs_, [&](const auto& entry) { return entry.second.IsFor(kind, id); });
   return at == stubs_.end() ? nullptr : &at->second;
@@ -53,6 +66,14 @@ Time ListenerStubs::NextTimeout() const {
   Time first = kNever;
   for (const auto& [number, stub] : stubs_) {
     first = std::min(first, stub.timeout());
+  }
+  return first;
+}
+
+Time ListenerStubs::NextWatch() const {
+  Time first = kNever;
+  for (const auto& [number, stub] : stubs_) {
+    first = std::min(first, stub.watch_deadline());
   }
   return first;
 }
@@ -77,7 +98,8 @@ bool ListenerStubs::Load(Reader& reader, Time now) {
   const uint32_t count = reader.U32();
   for (uint32_t i = 0; i < count && reader.ok(); ++i) {
     ListenerStub stub = ListenerStub::Load(reader, now);
-    if (!stubs_.emplace(stub.number(), stub).second) return reader.Fail();
+    const uint32_t number = stub.number();
+    if (!stubs_.emplace(number, std::move(stub)).second) return reader.Fail();
   }
   return reader.ok();
 }

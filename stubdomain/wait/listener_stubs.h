@@ -26,16 +26,23 @@ class ListenerStubs {
   // Null if it is not open.
   const ListenerStub* Find(uint32_t number) const;
   bool AnyOn(const TcpFlow& flow) const;
+  // One of them has a plan.
+  bool AnyWatches(const TcpFlow& flow) const;
+  // Memory that the plans of all may take.
+  size_t plan_weight() const;
   // The first that waits for a connection or datagram like this; null: none.
-  const ListenerStub* FindFor(ListenerStub::Kind kind, const FlowId& id) const;
+  ListenerStub* FindFor(ListenerStub::Kind kind, const FlowId& id);
   // Drops all that the open waits propose.
   void StopProposing();
 
   size_t size() const { return stubs_.size(); }
   bool empty() const { return stubs_.empty(); }
   const std::map<uint32_t, ListenerStub>& all() const { return stubs_; }
-  // The first timeout, and the first proposal; kNever: none.
+  std::map<uint32_t, ListenerStub>& all() { return stubs_; }
+  // The first timeout, the first time at which a plan has something to say, and
+  // the first proposal; kNever: none.
   Time NextTimeout() const;
+  Time NextWatch() const;
   Time NextProposal() const;
 
   void Save(Writer& writer, Time now) const;

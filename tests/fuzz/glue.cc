@@ -47,6 +47,7 @@ sd_callbacks Glue::Callbacks() {
           [](void* opaque, const sd_ended* ended) {
             kSelf(opaque)->OnEnded(ended->stub);
           },
+      .alert = [](void*, const sd_alert*) {},
       .unmatched =
           [](void* opaque, const char* text) {
             kSelf(opaque);

@@ -1,4 +1,5 @@
-"""Suites that are pytest's: engine, functional, storage, guest, libvirt.
+"""Suites that are pytest's: engine, functional, plans, storage, guest,
+libvirt.
 
 Copyright (c) 2026 The Stubdomain authors
 SPDX-License-Identifier: GPL-2.0-or-later
@@ -24,6 +25,8 @@ PROGRAMS_IMAGE = ["--name", "programs", "--with",
                   "bash,curl,psql,python3,python3-certifi,"
                   "python3-chardet,python3-idna,python3-requests,"
                   "python3-six,python3-urllib3,wget"]
+# And for plans, programs that wait for replies.
+PLANS_IMAGE = ["--name", "plans", "--with", "bash,curl,dig,psql,python3,wget"]
 
 
 def engine(top, logs, report):
@@ -37,6 +40,11 @@ def engine(top, logs, report):
 def functional(top, logs, report):
     build_guest_image(top)
     # Two at a time: each VM is mostly one busy thread.
+    run(top, logs, report, workers=2)
+
+
+def plans(top, logs, report):
+    build_guest_image(top, PLANS_IMAGE)
     run(top, logs, report, workers=2)
 
 

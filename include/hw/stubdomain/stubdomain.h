@@ -139,6 +139,8 @@ void stubdomain_drop_queued(StubdomainPCI *dev);
 /* convert.c: between QAPI's types and the core's. */
 bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
                                struct sd_wait *out, Error **errp);
+/* Frees what the former allocated; the wait may be laid. */
+void stubdomain_wait_clear(struct sd_wait *wait);
 /* The connection that @flow names: the peer in full, the guest at least so that
  * one connection matches. */
 bool stubdomain_flow_from_qapi(const StubdomainFlow *flow,

@@ -40,6 +40,8 @@ typedef struct sd_stub sd_stub;
 #define SD_FRAME_MAX (65536 + 256)
 /* NICs of a VM; they are numbered from 0 on. */
 #define SD_MAX_NICS 16
+/* Callbacks `alert` in a second. */
+#define SD_ALERTS_MAX 10
 /* No deadline. */
 #define SD_NEVER UINT64_MAX
 /* Longest time that a suspend waits for connections which nobody waits on to
@@ -124,9 +126,24 @@ enum sd_refusal {
     SD_REFUSED_BAD_VERSION,    /* serial form: made by another version */
     SD_REFUSED_FLOW_MULTIPATH,     /* it uses MPTCP */
     SD_REFUSED_FLOW_AUTHENTICATED, /* it uses TCP-MD5 or TCP-AO */
+    SD_REFUSED_PLANS_TOO_LARGE, /* the memory of all waits' plans together */
+    SD_REFUSED_PLAN_FORMAT,    /* the plan is for a stream, and datagrams are
+                                * awaited */
 };
 
 const char *sd_refusal_text(enum sd_refusal refusal);
+
+/*
+ * A handling plan: what is to be done with a reply. `json` is a StubdomainPlan
+ * of qapi/stubdomain.json, `length` bytes; docs/interop/stubdomain-plan.rst says
+ * what it means. Null if it is refused: then the first `size` bytes of `error`
+ * say why, and where in the plan, with a closing zero. May be freed while waits
+ * with it are open.
+ */
+typedef struct sd_plan sd_plan;
+
+sd_plan *sd_plan_new(const char *json, size_t length, char *error, size_t size);
+void sd_plan_free(sd_plan *plan);
 
 struct sd_address {
     uint8_t family;    /* 4 or 6; 0: any */
@@ -179,6 +196,8 @@ struct sd_wait {
     enum sd_protocol protocol;
     enum sd_accept accept;
     uint16_t guest_port;    /* with SD_ACCEPT_ANSWER; 0: the port of .guest */
+    sd_plan *plan;          /* instead of .bytes; null, and always with
+                             * .accept: none */
 };
 
 struct sd_stub_info {
@@ -192,11 +211,28 @@ struct sd_stub_info {
     uint64_t timeout_left_ms; /* SD_NEVER: never */
 };
 
+/* The longest name of a handler. */
+#define SD_HANDLER_MAX 64
+
+/* Who claimed a message of a reply. */
+struct sd_claim {
+    char handler[SD_HANDLER_MAX + 1]; /* empty: no handler of the plan */
+    uint32_t message;                 /* which message of the reply, from 0 */
+    uint64_t offset;                  /* bytes of the reply that this took */
+};
+
 struct sd_ended {
     uint32_t stub;
     enum sd_owner owner;
     enum sd_outcome outcome;
     uint64_t bytes;
+    struct sd_claim claim;            /* SD_REPLIED: all zero without a plan */
+};
+
+/* A plan says that somebody should know of a message. */
+struct sd_alert {
+    uint32_t stub;
+    struct sd_claim claim;
 };
 
 /* Every bound has a default; sd_config_init() sets them. */
@@ -237,6 +273,9 @@ struct sd_callbacks {
     void (*waiting)(void *opaque, const struct sd_stub_info *info);
     /* A wait ended. */
     void (*ended)(void *opaque, const struct sd_ended *ended);
+    /* A plan's action "alert". At most SD_ALERTS_MAX a second; what is more is
+     * not told. */
+    void (*alert)(void *opaque, const struct sd_alert *alert);
     /* Something came that no listener stub waits for (policy: alert or
      * restore). At most one a second. */
     void (*unmatched)(void *opaque, const char *description);

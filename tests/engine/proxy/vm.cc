@@ -71,6 +71,7 @@ sd_callbacks Vm::Callbacks() {
       .waiting = [](void*, const sd_stub_info*) {},
       .ended = [](void* opaque,
                   const sd_ended* ended) { kSelf(opaque)->SayEnded(*ended); },
+      .alert = [](void*, const sd_alert*) {},
       .unmatched = [](void*, const char*) {},
       .suspend_cancelled = [](void*, sd_reason) {},
   };

@@ -151,6 +151,15 @@ static const struct {
       "{'op': 'wait', 'flow': {'guest': {'host': '::1', 'port': 1},"
       " 'peer': {'host': '10.0.0.1', 'port': 80}}}",
       STUBDOMAIN_RESULT_REFUSED, "flow.guest.host" },
+    { "plan-handler", "{'op': 'wait', 'plan': {'handlers': [{'when': {'any': "
+      "[{'status': '20'}]}}]}, " FLOW "}",
+      STUBDOMAIN_RESULT_REFUSED, "plan.handlers[0].when.any[0].status" },
+    { "plan-pattern", "{'op': 'wait', 'plan': {'handlers': [{'when': "
+      "{'pattern': {'regex': 'a$'}}}]}, " FLOW "}",
+      STUBDOMAIN_RESULT_REFUSED, "plan.handlers[0].when.pattern.regex" },
+    { "plan-two-ways", "{'op': 'wait', 'plan': {'bytes': 1, 'handlers': "
+      "[{'when': {'bytes': 1}}]}, " FLOW "}",
+      STUBDOMAIN_RESULT_REFUSED, "plan.bytes" },
     { "bytes-0", "{'op': 'wait', 'plan': {'bytes': 0}, " FLOW "}",
       STUBDOMAIN_RESULT_REFUSED, "plan.bytes" },
     { "bytes-negative", "{'op': 'wait', 'plan': {'bytes': -5}, " FLOW "}",

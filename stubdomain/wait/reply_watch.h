@@ -1,0 +1,71 @@
+// Runs the plan of a wait over what comes.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#ifndef STUBDOMAIN_WAIT_REPLY_WATCH_H_
+#define STUBDOMAIN_WAIT_REPLY_WATCH_H_
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "plan/matcher.h"
+#include "stubdomain/stubdomain.h"
+#include "tcp/tcp_flow.h"
+#include "wire/serial.h"
+#include "wire/time.h"
+
+namespace stubdomain {
+
+// A peer that has sent less may still be about to send session tickets.
+inline constexpr uint64_t kYoungBytes = 16 << 10;
+
+class ReplyWatch {
+ public:
+  enum class Result : uint8_t {
+    kWait,
+    kReplied,  // the plan says so: see claim()
+    kMissed,   // some of the reply went by unseen
+    kClosed,   // the peer has closed, and the plan has nothing to say to that
+    kReset,    // the same, of a connection that is gone
+  };
+
+  ReplyWatch(std::shared_ptr<const Plan> plan, bool datagrams, Time now);
+
+  const Plan& plan() const { return matcher_.plan(); }
+
+  // -- events; alerts that they cause are appended to `alerts` --
+
+  // More may have come on a connection. The reply begins at position `begin` of
+  // what the peer sends. A `flow` that is null is gone.
+  Result OnFlow(TcpFlow* flow, uint64_t begin, Time now,
+                std::vector<sd_claim>* alerts);
+  Result OnDatagram(std::span<const uint8_t> payload, Time now,
+                    std::vector<sd_claim>* alerts);
+  Result OnTimer(Time now, std::vector<sd_claim>* alerts);
+  // When OnTimer() has something to do; kNever: not before the next event.
+  Time Deadline() const { return matcher_.Deadline(); }
+
+  // After kReplied: who said so.
+  const sd_claim& claim() const { return claim_; }
+
+  void Save(Writer& writer, Time now) const;
+  // Null: malformed.
+  static std::unique_ptr<ReplyWatch> Load(Reader& reader, bool datagrams,
+                                          Time now);
+
+ private:
+  sd_claim ClaimOf(const Step& step) const;
+  // Does what the plan says by now.
+  Result Settle(std::vector<sd_claim>* alerts);
+  Result OnEnd(bool reset, Time now, std::vector<sd_claim>* alerts);
+
+  Matcher matcher_;
+  sd_claim claim_{};
+};
+
+}  // namespace stubdomain
+
+#endif  // STUBDOMAIN_WAIT_REPLY_WATCH_H_
