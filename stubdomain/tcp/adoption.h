@@ -117,6 +117,8 @@ class Adoption {
   void Save(Writer& writer) const;
   // Of one that was just made. False: malformed; of no use then.
   bool Load(Reader& reader, Time now);
+  // Once all connections were loaded.
+  void Loaded() { receiver_.Loaded(); }
 
  private:
   // Towards the peer. `edge`: the end of the window to announce.

@@ -495,6 +495,7 @@ bool FlowTable::Load(Reader& reader, Time now) {
   }
   if (!reader.ok()) return false;
   Clear();
+  for (Entry& entry : loaded) entry.flow.Loaded();
   while (!loaded.empty()) {
     weak_.splice(weak_.end(), loaded, loaded.begin());
     Update(Enlist(), now);

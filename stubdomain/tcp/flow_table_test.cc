@@ -328,6 +328,30 @@ TEST(FlowTable, AWindowThatClosedForAnothersSakeOpensAgain) {
   EXPECT_FALSE(t.table.needs_flush());
 }
 
+TEST(FlowTable, LoadedBytesComeBeforeWindows) {
+  constexpr uint64_t kBudget = 70000;
+  Table t;
+  for (const int i : {1, 2}) t.Open(i);
+  t.budget.set_limit(kBudget);
+  t.table.Adopt(t.now);
+  // So that it is saved behind the other.
+  t.now += seconds(2);
+  for (uint32_t at = 0; at < 60000; at += 1000) {
+    t.Say(Side::kPeer, 1, kAck, std::string(1000, 'x'), 1 + at, 1);
+  }
+  EXPECT_EQ(t.table.kept(), 60000u);
+  EXPECT_EQ(t.budget.reserved(), kBudget);
+  Writer writer;
+  t.table.Save(writer);
+
+  Table other;
+  other.budget.set_limit(kBudget);
+  Reader reader(writer.data());
+  ASSERT_TRUE(other.table.Load(reader, other.now));
+  EXPECT_EQ(other.table.kept(), 60000u);
+  EXPECT_EQ(other.budget.reserved(), kBudget);
+}
+
 TEST(FlowTable, ALargerBudgetOpensTheWindow) {
   SharedBudget t;
   t.Fill(1);

@@ -180,6 +180,7 @@ void FlowTrace::SaveAndLoad() {
   flow =
       std::make_unique<TcpFlow>(0, FlowId{}, &setup_.config, &budget, &resend);
   ASSERT_TRUE(flow->Load(reader, now));
+  flow->Loaded();
   EXPECT_EQ(reader.left(), 0u);
 }
 

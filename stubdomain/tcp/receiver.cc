@@ -172,16 +172,11 @@ bool Receiver::Load(Reader& reader, Seq bound) {
   if (edge_ < bytes_.last() || edge_ > bound || acknowledged_ > next()) {
     return reader.Fail();
   }
-  // The bytes are there whether they fit into the budget or not; the window in
-  // front of them is promised as far as it goes.
+  // The bytes are there whether they fit into the budget or not.
   share_.Release(share_.amount());
   limit_ = bytes_.last();
   share_.Take(Distance(bytes_.begin(), limit_));
-  if (fin_received()) {
-    DropRoom();
-  } else {
-    Reserve(edge_);
-  }
+  if (fin_received()) DropRoom();
   if (acknowledged_ != next()) due_ = Due::kNow;
   return reader.ok();
 }

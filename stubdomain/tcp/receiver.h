@@ -111,8 +111,13 @@ class Receiver {
 
   void Save(Writer& writer) const;
   // Of a receiver that was just made, with nothing kept. False: malformed, or
-  // reaches beyond `bound`; of no use then.
+  // reaches beyond `bound`; of no use then. What was promised is not reserved
+  // yet: what others keep comes before that.
   bool Load(Reader& reader, Seq bound);
+  // Once all were loaded.
+  void Loaded() {
+    if (!fin_received()) Reserve(edge_);
+  }
 
  private:
   void Reserve(Seq limit);

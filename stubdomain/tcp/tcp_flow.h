@@ -274,6 +274,10 @@ class TcpFlow {
   // Of a flow that was just made. False: malformed; of no use then. Timers
   // start anew.
   bool Load(Reader& reader, Time now);
+  // Once all flows were loaded: takes the room that is left.
+  void Loaded() {
+    if (adoption_) adoption_->Loaded();
+  }
 
  private:
   // A segment of the peer's passes.

@@ -20,6 +20,8 @@ TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path.append(str(TESTS))
 from harness.namespace import Namespace
 
+from traffic import receive_exactly
+
 PROXY = TESTS.parent / "build" / "core" / "tests" / "engine" / "engine-proxy"
 DEVICE = "tap0"
 TIMEOUT = 60  # a stream that takes longer has stalled
@@ -236,6 +238,17 @@ class Rig:
         accepted.settimeout(TIMEOUT)
         return ((opened, accepted) if opener == "guest" else
                 (accepted, opened))
+
+    def talked_pair(self, family, opener="guest"):
+        """A pair that is not new: both ends know the round trip, even if the
+        first SYN was lost."""
+        guest, peer = self.pair(family, opener)
+        for _ in range(30):
+            guest.sendall(b"question")
+            assert receive_exactly(peer, 8) == b"question"
+            peer.sendall(b"answer")
+            assert receive_exactly(guest, 6) == b"answer"
+        return guest, peer
 
     def greet(self, family):
         """So that the stub domain knows the guest's address: it answers for

@@ -31,16 +31,6 @@ def opener(request):
     return request.param
 
 
-def talked(rig, family, opener="guest"):
-    """A pair that is not new."""
-    guest, peer = rig.pair(family, opener)
-    guest.sendall(b"question")
-    assert receive_exactly(peer, 8) == b"question"
-    peer.sendall(b"answer")
-    assert receive_exactly(guest, 6) == b"answer"
-    return guest, peer
-
-
 def unacknowledged(sock):
     return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0" * 4))[0]
 
@@ -54,7 +44,7 @@ def expect_acknowledged(sock):
 
 def test_reply_is_acknowledged_and_kept(make_rig, pool, family, faults, opener):
     rig = make_rig(faults=faults)
-    guest, peer = talked(rig, family, opener)
+    guest, peer = rig.talked_pair(family, opener)
     rig.proxy.suspend()
     body = traffic.stock(3 * MIB)
     peer.sendall(body)
@@ -69,7 +59,7 @@ def test_reply_is_acknowledged_and_kept(make_rig, pool, family, faults, opener):
 
 def test_stub_domain_leaves_the_path(make_rig, family):
     rig = make_rig(faults=CLEAN)
-    guest, peer = talked(rig, family)
+    guest, peer = rig.talked_pair(family)
     rig.proxy.suspend()
     peer.sendall(traffic.stock(100_000))
     rig.proxy.restore()
@@ -91,7 +81,7 @@ def test_stub_domain_leaves_the_path(make_rig, family):
 
 def test_peer_closes(make_rig, family, faults, opener):
     rig = make_rig(faults=faults)
-    guest, peer = talked(rig, family, opener)
+    guest, peer = rig.talked_pair(family, opener)
     rig.proxy.suspend()
     body = traffic.stock(MIB)
     peer.sendall(body)
@@ -110,7 +100,7 @@ def test_peer_closes(make_rig, family, faults, opener):
 def test_peer_resets(make_rig, family, opener):
     """The reset comes after what was acknowledged before it."""
     rig = make_rig(faults=CLEAN)
-    guest, peer = talked(rig, family, opener)
+    guest, peer = rig.talked_pair(family, opener)
     rig.proxy.suspend()
     body = traffic.stock(MIB)
     peer.sendall(body)
@@ -127,7 +117,7 @@ def test_peer_resets(make_rig, family, opener):
 def test_peer_resets_unheard(make_rig, family):
     """The reset is lost: what the guest sends is answered with another."""
     rig = make_rig(faults=BAD)
-    guest, peer = talked(rig, family)
+    guest, peer = rig.talked_pair(family)
     rig.proxy.suspend()
     traffic.reset(peer)
     rig.proxy.restore()
@@ -139,7 +129,7 @@ def test_peer_resets_unheard(make_rig, family):
 def test_closed_half_before(make_rig, pool, family, faults):
     """The guest has said all, and sleeps until the answer has come."""
     rig = make_rig(faults=faults)
-    guest, peer = talked(rig, family)
+    guest, peer = rig.talked_pair(family)
     guest.shutdown(socket.SHUT_WR)
     assert peer.recv(1) == b""
     rig.proxy.suspend()
@@ -155,7 +145,7 @@ def test_closed_half_before(make_rig, pool, family, faults):
 def test_peers_keep_alives_are_answered(make_rig, family, faults):
     """The peer would give up after one to four seconds."""
     rig = make_rig(faults=faults)
-    guest, peer = talked(rig, family)
+    guest, peer = rig.talked_pair(family)
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
@@ -171,7 +161,7 @@ def test_keep_alives_prove_something(make_rig, family):
     """The peer of a guest that does not answer gives up, so the test above can
     fail."""
     rig = make_rig(faults=CLEAN)
-    guest, peer = talked(rig, family)
+    guest, peer = rig.talked_pair(family)
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
@@ -186,7 +176,7 @@ def test_keep_alives_prove_something(make_rig, family):
 def test_more_than_is_kept(make_rig, pool, family):
     """The peer is slowed, never cut, and the guest woken."""
     rig = make_rig(faults=CLEAN)
-    guest, peer = talked(rig, family)
+    guest, peer = rig.talked_pair(family)
     rig.proxy.suspend()
     body = traffic.stock(80 * MIB)  # the bound for one connection is 64 MiB
     sending = pool.submit(peer.sendall, body)

@@ -22,7 +22,8 @@ bool Link::Happens(double probability) {
 void Link::Put(OwnedFrame frame, uint64_t now) {
   const bool twice = Happens(faults_.duplicate);
   const bool late = Happens(faults_.reorder);
-  if (Happens(faults_.drop) || frames_.size() >= kMaxFrames) return;
+  const bool lost = Happens(faults_.drop);
+  if (cut_ || lost || frames_.size() >= kMaxFrames) return;
   if (twice) frames_.emplace(now + random_() % kMaxLateNs, frame);
   frames_.emplace(late ? now + random_() % kMaxLateNs : now, std::move(frame));
 }

@@ -30,6 +30,8 @@ class Link {
   Link(const Faults& faults, uint32_t seed) : faults_(faults), random_(seed) {}
 
   void Put(OwnedFrame frame, uint64_t now);
+  // As long as it is cut, nothing gets in.
+  void set_cut(bool cut) { cut_ = cut; }
   // When the next frame comes out; SD_NEVER: none is in.
   uint64_t due() const {
     return frames_.empty() ? SD_NEVER : frames_.begin()->first;
@@ -41,6 +43,7 @@ class Link {
   bool Happens(double probability);
 
   Faults faults_;
+  bool cut_ = false;
   std::mt19937 random_;
   // By when they come out; those of the same time in order.
   std::multimap<uint64_t, OwnedFrame> frames_;

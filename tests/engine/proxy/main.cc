@@ -3,7 +3,8 @@
 //
 // Commands come as lines on standard input, and end with it: "restless",
 // "restful", "suspend", "restore", "status", "listen hold|answer PORT BYTES
-// GUEST-PORT". What happens is said as lines of JSON.
+// GUEST-PORT", "cut" (the wire to the peers), "mend". What happens is said as
+// lines of JSON.
 //
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
@@ -148,6 +149,9 @@ class Proxy {
       vm_.Suspend(now_);
     } else if (command == "restore") {
       vm_.Restore(now_);
+    } else if (command == "cut" || command == "mend") {
+      in_[SD_PEER].set_cut(command == "cut");
+      out_[SD_PEER].set_cut(command == "cut");
     } else if (command == "status") {
       vm_.SayStatus();
     } else if (command == "listen") {
