@@ -95,14 +95,56 @@ void Agent::CancelLeftovers() {
 }
 
 void Agent::Cancel(uint32_t stub) {
+  // Refused: the wait ended by itself just now.
+  Undo({{"op", "cancel"}, {"stub", stub}});
+}
+
+void Agent::Undo(const json& request) {
   try {
-    mailbox_.Call({{"op", "cancel"}, {"stub", stub}});
+    mailbox_.Call(request);
   } catch (const RequestError& error) {
-    // Refused: the wait ended by itself just now.
     if (error.reason() != Reason::kRefused) {
-      Log("cancelling stub " + std::to_string(stub) + ": " + error.what());
+      Log(request.dump() + ": " + error.what());
     }
   }
+}
+
+void Agent::Register(ClientId client, uid_t uid,
+                     const RegisterRequest& request) {
+  if (threads_.contains(client)) {
+    throw RequestError(Reason::kInvalid, "one thread per connection");
+  }
+  json message = {{"op", "register"}};
+  if (!request.name.empty()) message["name"] = request.name;
+  const json response = mailbox_.Call(message);
+  const auto thread = JsonReader(response, "").Number("thread", 1, UINT32_MAX);
+  if (!thread) {
+    throw RequestError(Reason::kDevice, "the device named no thread");
+  }
+  const auto number = static_cast<uint32_t>(*thread);
+  threads_.emplace(client, Thread{number, uid, request.name});
+  environment_.answer(client, Registered{number}, false, -1);
+}
+
+void Agent::CheckThread(uid_t uid, uint32_t thread) const {
+  const bool known =
+      std::any_of(threads_.begin(), threads_.end(), [&](const auto& entry) {
+        return entry.second.number == thread &&
+               (uid == 0 || entry.second.owner == uid);
+      });
+  if (!known) {
+    throw RequestError(Reason::kDenied,
+                       "'thread': no thread of yours is registered so");
+  }
+}
+
+void Agent::Inhibit(ClientId client) {
+  if (inhibitors_.contains(client)) {
+    throw RequestError(Reason::kInvalid, "one inhibit per connection");
+  }
+  mailbox_.Call({{"op", "inhibit"}});
+  inhibitors_.insert(client);
+  environment_.answer(client, Inhibited(), false, -1);
 }
 
 void Agent::OnRequest(ClientId client, uid_t uid, const Packet& packet) {
@@ -124,6 +166,10 @@ void Agent::OnRequest(ClientId client, uid_t uid, const Packet& packet) {
       Listen(client, uid, *listen);
     } else if (std::holds_alternative<CancelRequest>(request)) {
       CancelWait(client);
+    } else if (const auto* thread = std::get_if<RegisterRequest>(&request)) {
+      Register(client, uid, *thread);
+    } else if (std::holds_alternative<InhibitRequest>(request)) {
+      Inhibit(client);
     } else {
       SendStatus(client);
     }
@@ -149,6 +195,7 @@ void Agent::Wait(ClientId client, uid_t uid, const WaitRequest& request,
     throw RequestError(Reason::kInvalid,
                        "'received': expected one for each socket");
   }
+  if (request.thread != 0) CheckThread(uid, request.thread);
   const uint64_t wanted = WantedBytes(request.plan);
   std::vector<json> messages;
   for (size_t i = 0; i < std::max<size_t>(sockets.size(), 1); i++) {
@@ -164,7 +211,11 @@ void Agent::Wait(ClientId client, uid_t uid, const WaitRequest& request,
       environment_.answer(client, *ended, true, -1);
       return;
     }
-    messages.push_back(std::move(std::get<json>(probe)));
+    json& message = std::get<json>(probe);
+    if (request.thread != 0) message["thread"] = request.thread;
+    if (request.importance != 0) message["importance"] = request.importance;
+    if (request.elapsed_ms != 0) message["elapsed"] = request.elapsed_ms;
+    messages.push_back(std::move(message));
   }
   if (request.detach) {
     DetachAndWait(client, uid, request, std::move(messages.front()),
@@ -271,10 +322,20 @@ void Agent::SendStatus(ClientId client) {
   json status = mailbox_.Call({{"op", "status"}});
   status["waits"] = clients_.size();
   status["interrupts"] = environment_.interrupts;
+  status["inhibits"] = inhibitors_.size();
+  status["threads"] = json::array();
+  for (const auto& [client, thread] : threads_) {
+    status["threads"].push_back(
+        {{"thread", thread.number}, {"name", thread.name}});
+  }
   environment_.answer(client, Status{std::move(status)}, false, -1);
 }
 
 void Agent::OnGone(ClientId client) {
+  if (inhibitors_.erase(client)) Undo({{"op", "allow"}});
+  if (const auto node = threads_.extract(client)) {
+    Undo({{"op", "leave"}, {"thread", node.mapped().number}});
+  }
   const auto stub = TakeBack(client);
   // The answer reaches nobody, and so the new socket is closed.
   if (stub && BeginReturn(client, Ended{*stub, Outcome::kCancelled, 0})) {

@@ -16,6 +16,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -79,6 +81,11 @@ class Agent {
   void GiveBack();
 
  private:
+  struct Thread {
+    uint32_t number;  // the device's
+    uid_t owner;
+    std::string name;
+  };
   // A connection without its socket.
   struct Detached {
     DetachedSocket socket;
@@ -105,6 +112,10 @@ class Agent {
   // A wait for which the connection is taken from its socket.
   void DetachAndWait(ClientId client, uid_t uid, const WaitRequest& request,
                      nlohmann::json message, int socket);
+  // Whether the user may say that the thread waits.
+  void CheckThread(uid_t uid, uint32_t thread) const;
+  // Asks the device for something that may have ended by itself.
+  void Undo(const nlohmann::json& request);
   // Hands a wait to the device; each of `messages` says what it is for, and the
   // first that ends ends them all. Lays all or none.
   template <typename Request>
@@ -118,6 +129,9 @@ class Agent {
   bool BeginReturn(ClientId client, const Ended& ended);
   // Throws RequestError: kBusy, try again.
   UniqueFd Reattach(const Detached& detached);
+  // These hold until the client is gone.
+  void Register(ClientId client, uid_t uid, const RegisterRequest& request);
+  void Inhibit(ClientId client);
   void CancelWait(ClientId client);
   // Takes back all stubs of the client, which it then has no more. Returns the
   // first; nothing if it had none.
@@ -136,6 +150,8 @@ class Agent {
   // In the order of the client's sockets.
   std::map<ClientId, std::vector<uint32_t>> stubs_;
   std::map<ClientId, Detached> detached_;
+  std::map<ClientId, Thread> threads_;
+  std::set<ClientId> inhibitors_;
   std::list<Returning> returning_;
   ForgottenBytes forgotten_;
 };

@@ -334,6 +334,58 @@ TEST_F(SetTest, SocketThatListensWaitsForAConnection) {
             (json{{"guest", {{"port", ntohs(address.sin6_port)}}}}));
 }
 
+// -- threads and inhibits --
+
+TEST_F(AgentTest, ThreadIsRegisteredUntilItsClientIsGone) {
+  Request(1, R"({"op":"register","name":"worker"})");
+  EXPECT_EQ(device_.LastRequest(),
+            (json{{"op", "register"}, {"name", "worker"}}));
+  const uint32_t thread = TakeAnswer().answer.at("thread");
+  agent_.OnGone(1);
+  EXPECT_EQ(device_.LastRequest(), (json{{"op", "leave"}, {"thread", thread}}));
+}
+
+TEST_F(AgentTest, WaitNamesItsThread) {
+  Request(1, R"({"op":"register"})");
+  const uint32_t thread = TakeAnswer().answer.at("thread");
+  Request(2,
+          R"({"op":"wait","importance":5,"elapsed":30,"thread":)" +
+              std::to_string(thread) + "}",
+          loopback_.guest());
+  const json wait = device_.LastRequest();
+  EXPECT_EQ(wait.at("thread"), thread);
+  EXPECT_EQ(wait.at("importance"), 5);
+  EXPECT_EQ(wait.at("elapsed"), 30);
+}
+
+TEST_F(AgentTest, ThreadsOfOthersMayNotBeNamed) {
+  Request(1, R"({"op":"register"})", -1, kRoot);
+  TakeAnswer();
+  Request(2, R"({"op":"wait","thread":1})", loopback_.guest());
+  ExpectError("denied", "'thread': no thread of yours is registered so");
+  Request(3, R"({"op":"wait","thread":2})", loopback_.guest(), kRoot);
+  ExpectError("denied", "'thread': no thread of yours is registered so");
+}
+
+TEST_F(AgentTest, InhibitHoldsUntilItsClientIsGone) {
+  Request(1, R"({"op":"inhibit"})");
+  EXPECT_EQ(TakeAnswer().answer, (json{{"inhibited", true}}));
+  Request(1, R"({"op":"inhibit"})");
+  ExpectError("invalid", "one inhibit per connection");
+  EXPECT_EQ(device_.TakeOps(), Ops{"inhibit"});
+  agent_.OnGone(1);
+  EXPECT_EQ(device_.TakeOps(), Ops{"allow"});
+}
+
+TEST_F(AgentTest, RefusedInhibitIsNotTakenBack) {
+  device_.AnswerNext(STUBDOMAIN_RESULT_REFUSED, "too many");
+  Request(1, R"({"op":"inhibit"})");
+  ExpectError("refused", "too many");
+  device_.TakeOps();
+  agent_.OnGone(1);
+  EXPECT_EQ(device_.TakeOps(), Ops{});
+}
+
 // -- results --
 
 TEST_F(AgentTest, EndOfAWaitIsAnsweredToItsClientAlone) {

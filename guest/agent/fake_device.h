@@ -181,6 +181,8 @@ class FakeDevice : public Device {
         Respond(STUBDOMAIN_RESULT_REFUSED, "stub: there is none");
         return;
       }
+    } else if (op == "register") {
+      response["thread"] = next_thread_++;
     } else if (op == "parameters") {
       response["parameters"] = parameters_;
     } else if (op == "results") {
@@ -213,6 +215,7 @@ class FakeDevice : public Device {
   nlohmann::json ended_ = nlohmann::json::array();
   nlohmann::json parameters_ = nlohmann::json::object();
   uint32_t next_stub_ = 1;
+  uint32_t next_thread_ = 1;
   uint64_t host_time_ = 0;
   uint32_t host_time_high_ = 0;
 };

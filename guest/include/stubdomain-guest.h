@@ -111,6 +111,9 @@ struct sdg_options {
     const char *plan_json; /* as for sdg_wait(); for each of the sockets */
     uint32_t timeout_ms;   /* as for sdg_wait() */
     uint32_t flags;        /* SDG_NO_SUSPEND, or 0 */
+    uint32_t thread;       /* that waits, see sdg_register(); 0: none */
+    uint32_t importance;   /* of the reply, 0 to 5 */
+    uint32_t elapsed_ms;   /* since the program began to wait */
 };
 /* The wait does not propose to suspend the machine. */
 #define SDG_NO_SUSPEND 1u
@@ -160,6 +163,23 @@ int sdg_wait_cancel(int wait);
 /* Begin a wait, and block until it ends. Returns as the functions above. */
 int sdg_wait_any(const int *fds, size_t count,
                  const struct sdg_options *options, struct sdg_end *end);
+
+/*
+ * Register a thread of this program: the machine is suspended only when enough
+ * of its registered threads wait, as the host's policy says. `name` is for
+ * people, at most 64 bytes; may be NULL.
+ *
+ * Returns a descriptor (0 or greater), and in *thread the number for struct
+ * sdg_options; or a negative enum sdg_error. close() of the descriptor, or the
+ * end of the program, takes the thread off the list.
+ */
+int sdg_register(const char *name, uint32_t *thread);
+
+/*
+ * No wait is to suspend the machine, from now until close() of the descriptor
+ * that is returned, or the end of the program. Negative: an enum sdg_error.
+ */
+int sdg_inhibit(void);
 
 /*
  * As sdg_wait(), for a TCP connection that does not need its socket meanwhile:

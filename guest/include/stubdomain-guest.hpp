@@ -40,6 +40,9 @@ struct Options {
   std::string plan = "";                 // JSON; empty: the first byte
   std::chrono::milliseconds timeout{0};  // 0: no limit
   bool suspend = true;                   // propose to suspend the machine
+  uint32_t thread = 0;                   // see Registration
+  uint32_t importance = 0;               // of the reply, 0 to 5
+  std::chrono::milliseconds elapsed{0};  // since the program began to wait
 };
 
 struct End {
@@ -48,15 +51,68 @@ struct End {
   size_t socket;  // index of the socket that it is about
 };
 
+namespace internal {
+
+// Holds as long as `options` does.
+inline sdg_options ToC(const Options& options) {
+  return {sizeof(sdg_options),
+          options.plan.empty() ? nullptr : options.plan.c_str(),
+          static_cast<uint32_t>(options.timeout.count()),
+          options.suspend ? 0 : SDG_NO_SUSPEND,
+          options.thread,
+          options.importance,
+          static_cast<uint32_t>(options.elapsed.count())};
+}
+
+// A descriptor that holds something as long as it is open.
+class Hold {
+ public:
+  explicit Hold(int fd) : fd_(fd) {
+    if (fd < 0) throw Error(fd);
+  }
+  Hold(Hold&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Hold& operator=(Hold&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Hold() {
+    if (fd_ >= 0) close(fd_);
+  }
+
+ private:
+  int fd_;
+};
+
+}  // namespace internal
+
+// A thread on the list of those that count, see sdg_register().
+class Registration {
+ public:
+  explicit Registration(const std::string& name = "")
+      : hold_(sdg_register(name.c_str(), &thread_)) {}
+  // For Options.
+  uint32_t thread() const { return thread_; }
+
+ private:
+  uint32_t thread_ = 0;
+  internal::Hold hold_;
+};
+
+// While there is one, no wait suspends the machine.
+class Inhibit {
+ public:
+  Inhibit() : hold_(sdg_inhibit()) {}
+
+ private:
+  internal::Hold hold_;
+};
+
 // A wait that goes on until its end was taken, or it is dropped.
 class Wait {
  public:
   // Throws Error, as everything here.
   explicit Wait(std::span<const int> fds, const Options& options = {}) {
-    const sdg_options c{
-        sizeof(c), options.plan.empty() ? nullptr : options.plan.c_str(),
-        static_cast<uint32_t>(options.timeout.count()),
-        options.suspend ? 0 : SDG_NO_SUSPEND};
+    const sdg_options c = internal::ToC(options);
     wait_ = sdg_wait_begin(fds.data(), fds.size(), &c);
     if (wait_ < 0) throw Error(wait_);
   }
@@ -101,10 +157,7 @@ class Wait {
 
 // Waits, and blocks until that ends. UDP and listening sockets as well.
 inline End WaitFor(std::span<const int> fds, const Options& options = {}) {
-  const sdg_options c{
-      sizeof(c), options.plan.empty() ? nullptr : options.plan.c_str(),
-      static_cast<uint32_t>(options.timeout.count()),
-      options.suspend ? 0 : SDG_NO_SUSPEND};
+  const sdg_options c = internal::ToC(options);
   sdg_end end{sizeof(end), SDG_REPLIED, 0, 0};
   if (const int error = sdg_wait_any(fds.data(), fds.size(), &c, &end)) {
     throw Error(error);

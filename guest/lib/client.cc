@@ -129,6 +129,15 @@ Ended Client::ReceiveEnd(std::span<const int> fds) {
   }
 }
 
+Client Inhibit(const std::string& path) {
+  Client client(path);
+  client.Send(InhibitRequest());
+  if (!std::holds_alternative<Inhibited>(client.Receive())) {
+    throw JsonError("the agent did not say that it inhibits suspends");
+  }
+  return client;
+}
+
 nlohmann::json QueryStatus(const std::string& path) {
   Client client(path);
   client.Send(StatusRequest());

@@ -59,6 +59,10 @@ class Client {
 // end. Throws std::system_error if it is no connection.
 void SendCancel(int connection);
 
+// The machine is not suspended by a wait while the connection is open. Throws
+// as Client does, and JsonError.
+Client Inhibit(const std::string& path);
+
 // Throws as Client does, and JsonError.
 nlohmann::json QueryStatus(const std::string& path);
 

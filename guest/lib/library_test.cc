@@ -169,8 +169,8 @@ TEST_F(LibraryTest, FirstOfSomeSocketsEndsTheWait) {
   StartAgent();
   Loopback other;
   const int fds[] = {loopback_.guest(), other.guest()};
-  const sdg_options options{sizeof(options), "{\"bytes\": 7}", 5000,
-                            SDG_NO_SUSPEND};
+  const sdg_options options{
+      sizeof(options), "{\"bytes\": 7}", 5000, SDG_NO_SUSPEND, 0, 0, 0};
   sdg_end end{sizeof(end), SDG_RESET, 0, 9};
   auto waiting = std::async(
       std::launch::async, [&] { return sdg_wait_any(fds, 2, &options, &end); });
@@ -216,7 +216,8 @@ TEST_F(LibraryTest, MembersThatACallerDoesNotHaveAreLeftAlone) {
   StartAgent();
   loopback_.Reply("hello");
   const int fd = loopback_.guest();
-  sdg_options options{offsetof(sdg_options, timeout_ms), nullptr, 77, 77};
+  sdg_options options{
+      offsetof(sdg_options, timeout_ms), nullptr, 77, 77, 77, 77, 77};
   sdg_end end{offsetof(sdg_end, bytes), SDG_RESET, 77, 77};
   EXPECT_EQ(sdg_wait_any(&fd, 1, &options, &end), SDG_OK) << sdg_error_text();
   EXPECT_EQ(end.outcome, SDG_REPLIED);
@@ -261,6 +262,30 @@ TEST_F(LibraryTest, CppWaitIsTakenBackFromAnotherThread) {
   AwaitWaits(1);
   wait.Cancel();
   EXPECT_EQ(waiting.get().outcome, SDG_CANCELLED);
+}
+
+TEST_F(LibraryTest, ThreadsAndInhibitsHoldUntilTheyAreDropped) {
+  StartAgent();
+  std::optional<sdg::Registration> thread("worker");
+  EXPECT_EQ(device_.LastRequest().at("name"), "worker");
+  {
+    sdg::Wait wait(loopback_.guest(),
+                   {.thread = thread->thread(),
+                    .importance = 5,
+                    .elapsed = std::chrono::milliseconds(30)});
+    AwaitWaits(1);
+    EXPECT_EQ(device_.LastRequest().at("thread"), thread->thread());
+    EXPECT_EQ(device_.LastRequest().at("importance"), 5);
+    EXPECT_EQ(device_.LastRequest().at("elapsed"), 30);
+  }
+  AwaitWaits(0);
+  {
+    sdg::Inhibit inhibit;
+    EXPECT_EQ(device_.LastRequest().at("op"), "inhibit");
+  }
+  while (device_.LastRequest().at("op") != "allow") std::this_thread::yield();
+  thread.reset();
+  while (device_.LastRequest().at("op") != "leave") std::this_thread::yield();
 }
 
 TEST_F(LibraryTest, CppErrorsAreExceptions) {

@@ -95,12 +95,9 @@ Struct Known(const Struct* theirs) {
 }
 
 Client StartWait(std::span<const int> fds, const char* plan_json,
-                 uint32_t timeout_ms, bool detach = false,
-                 bool suspend = true) {
-  WaitRequest request;
+                 uint32_t timeout_ms, WaitRequest request = {}) {
+  const bool detach = request.detach;
   request.timeout_ms = timeout_ms;
-  request.detach = detach;
-  request.suspend = suspend;
   if (plan_json != nullptr) {
     try {
       request.plan = ParseJsonObject(plan_json);
@@ -128,8 +125,13 @@ Client BeginWait(const int* fds, size_t count, const sdg_options* options) {
   if (known.flags & ~SDG_NO_SUSPEND) {
     throw RequestError(Reason::kInvalid, "the flags are not known");
   }
-  return StartWait({fds, count}, known.plan_json, known.timeout_ms, false,
-                   !(known.flags & SDG_NO_SUSPEND));
+  WaitRequest request;
+  request.suspend = !(known.flags & SDG_NO_SUSPEND);
+  request.thread = known.thread;
+  request.importance = known.importance;
+  request.elapsed_ms = known.elapsed_ms;
+  return StartWait({fds, count}, known.plan_json, known.timeout_ms,
+                   std::move(request));
 }
 
 void TakeEnd(const Ended& ended, sdg_end* end) {
@@ -152,7 +154,9 @@ int TakeResult(const Answer& answer, sdg_result* result) {
 
 int WaitDetached(int* fd, const char* plan_json, uint32_t timeout_ms,
                  sdg_result* result) {
-  Client client = StartWait({fd, 1}, plan_json, timeout_ms, true);
+  WaitRequest request;
+  request.detach = true;
+  Client client = StartWait({fd, 1}, plan_json, timeout_ms, std::move(request));
   while (true) {
     UniqueFd socket;
     const Answer answer = client.Receive(&socket);
@@ -263,6 +267,26 @@ SDG_EXPORT int sdg_wait_any(const int* fds, size_t count,
     Client client = stubdomain::BeginWait(fds, count, options);
     stubdomain::TakeEnd(client.ReceiveEnd({fds, count}), end);
     return static_cast<int>(SDG_OK);
+  });
+}
+
+SDG_EXPORT int sdg_register(const char* name, uint32_t* thread) {
+  return Guard([&] {
+    Client client(stubdomain::AgentSocket());
+    client.Send(stubdomain::RegisterRequest{name ? name : ""});
+    const auto answer = client.Receive();
+    const auto* registered = std::get_if<stubdomain::Registered>(&answer);
+    if (registered == nullptr) {
+      throw stubdomain::JsonError("the agent named no thread");
+    }
+    *thread = registered->thread;
+    return client.Release().Release();
+  });
+}
+
+SDG_EXPORT int sdg_inhibit(void) {
+  return Guard([&] {
+    return stubdomain::Inhibit(stubdomain::AgentSocket()).Release().Release();
   });
 }
 

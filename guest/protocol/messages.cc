@@ -91,8 +91,23 @@ WaitRequest ParseWait(JsonReader& reader) {
   }
   wait.detach = reader.Boolean("detach").value_or(false);
   ParseReceived(reader, wait);
+  const auto number = [&](const char* key, uint64_t max) {
+    return static_cast<uint32_t>(reader.Number(key, 0, max).value_or(0));
+  };
+  wait.thread = number("thread", UINT32_MAX);
+  wait.importance = number("importance", kMaxImportance);
+  wait.elapsed_ms = number("elapsed", UINT32_MAX);
   ParseOptions(reader, wait);
   return wait;
+}
+
+RegisterRequest ParseRegister(JsonReader& reader) {
+  RegisterRequest request{reader.String("name").value_or("")};
+  if (request.name.size() > kMaxThreadName) {
+    throw JsonError("'name': expected " + std::to_string(kMaxThreadName) +
+                    " bytes at most");
+  }
+  return request;
 }
 
 ListenRequest ParseListen(JsonReader& reader) {
@@ -120,6 +135,9 @@ std::string Encode(const Request& request) {
     object = {{"op", "wait"}};
     if (wait->flow) object["flow"] = FlowToJson(*wait->flow);
     if (wait->detach) object["detach"] = true;
+    if (wait->thread != 0) object["thread"] = wait->thread;
+    if (wait->importance != 0) object["importance"] = wait->importance;
+    if (wait->elapsed_ms != 0) object["elapsed"] = wait->elapsed_ms;
     for (const auto& received : wait->received) {
       object["received"].push_back(received ? json(*received) : json());
     }
@@ -132,6 +150,11 @@ std::string Encode(const Request& request) {
     EncodeOptions(*listen, object);
   } else if (std::holds_alternative<CancelRequest>(request)) {
     object = {{"op", "cancel"}};
+  } else if (const auto* thread = std::get_if<RegisterRequest>(&request)) {
+    object = {{"op", "register"}};
+    if (!thread->name.empty()) object["name"] = thread->name;
+  } else if (std::holds_alternative<InhibitRequest>(request)) {
+    object = {{"op", "inhibit"}};
   } else {
     object = {{"op", "status"}};
   }
@@ -150,9 +173,14 @@ Request ParseRequest(std::string_view text) {
     request = ParseListen(reader);
   } else if (*op == "cancel") {
     request = CancelRequest();
+  } else if (*op == "register") {
+    request = ParseRegister(reader);
+  } else if (*op == "inhibit") {
+    request = InhibitRequest();
   } else if (*op != "status") {
     throw JsonError(
-        "'op': expected \"wait\", \"listen\", \"cancel\" or \"status\"");
+        "'op': expected \"wait\", \"listen\", \"cancel\", \"register\", "
+        "\"inhibit\" or \"status\"");
   }
   reader.Finish();
   return request;
@@ -171,6 +199,10 @@ std::string Encode(const Answer& answer) {
               {"bytes", ended->bytes}};
     if (ended->stub) object["stub"] = *ended->stub;
     if (ended->socket) object["socket"] = *ended->socket;
+  } else if (const auto* registered = std::get_if<Registered>(&answer)) {
+    object = {{"thread", registered->thread}};
+  } else if (std::holds_alternative<Inhibited>(answer)) {
+    object = {{"inhibited", true}};
   } else if (const auto* status = std::get_if<Status>(&answer)) {
     object = {{"status", status->status}};
   } else {
@@ -205,6 +237,10 @@ Answer ParseAnswer(std::string_view text) {
     return RequestError(reason.value_or(Reason::kDevice), *error);
   }
   if (const json* status = reader.Object("status")) return Status{*status};
+  if (const auto thread = reader.Number("thread", 0, UINT32_MAX)) {
+    return Registered{static_cast<uint32_t>(*thread)};
+  }
+  if (reader.Boolean("inhibited")) return Inhibited();
   const auto stub = reader.Number("stub", 0, UINT32_MAX);
   if (const auto name = reader.String("outcome")) {
     const auto outcome = OutcomeFromName(*name);

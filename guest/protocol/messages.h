@@ -11,6 +11,10 @@
 //                                        (+ a socket, if it was detached;
 //                                        "socket": INDEX, if there are some)
 //   {"op": "cancel"}                                       after one of these
+//   {"op": "register", "name": "for people"}
+//     -> {"thread": N}                         until the connection is closed
+//   {"op": "inhibit"}
+//     -> {"inhibited": true}                   until the connection is closed
 //   {"op": "status"}
 //     -> {"status": {...}}
 //   anything may be answered by
@@ -49,6 +53,9 @@ inline constexpr size_t kMaxSockets = kMaxDescriptors;
 // device answers, see STUBDOMAIN_RESPONSE_MAX, and adds a little).
 inline constexpr size_t kMaxRequest = 16 * 1024;
 inline constexpr size_t kMaxAnswer = 40 * 1024;
+
+inline constexpr uint32_t kMaxImportance = 5;
+inline constexpr size_t kMaxThreadName = 64;
 
 // StubdomainOutcome of qapi/stubdomain.json.
 enum class Outcome { kReplied, kClosed, kReset, kTimeout, kCancelled };
@@ -89,6 +96,10 @@ struct WaitRequest {
   // StubdomainPlan. The device checks it; the agent looks at "bytes" only.
   nlohmann::json plan = nlohmann::json::object();
   bool suspend = true;  // the wait proposes to suspend the VM
+  // See StubdomainWait of qapi/stubdomain.json.
+  uint32_t thread = 0;      // that is registered; 0: none
+  uint32_t importance = 0;  // at most kMaxImportance
+  uint32_t elapsed_ms = 0;
   // The connection is taken from the socket that came along, and goes on in
   // another one that comes with the outcome.
   bool detach = false;
@@ -109,10 +120,19 @@ struct ListenRequest {
 // it has just ended.
 struct CancelRequest {};
 
+// A thread of the program counts when it is asked whether enough of the guest
+// waits.
+struct RegisterRequest {
+  std::string name;  // at most kMaxThreadName bytes
+};
+
+// The machine is not to be suspended by a wait.
+struct InhibitRequest {};
+
 struct StatusRequest {};
 
-using Request =
-    std::variant<WaitRequest, ListenRequest, CancelRequest, StatusRequest>;
+using Request = std::variant<WaitRequest, ListenRequest, CancelRequest,
+                             RegisterRequest, InhibitRequest, StatusRequest>;
 
 std::string Encode(const Request& request);
 // Throws JsonError.
@@ -121,6 +141,12 @@ Request ParseRequest(std::string_view text);
 struct Accepted {
   std::vector<uint32_t> stubs;  // in the order of the sockets; at least one
 };
+
+struct Registered {
+  uint32_t thread;
+};
+
+struct Inhibited {};
 
 struct Ended {
   std::optional<uint32_t> stub;  // absent: it was over before it began
@@ -134,7 +160,8 @@ struct Status {
   nlohmann::json status;
 };
 
-using Answer = std::variant<Accepted, Ended, Status, RequestError>;
+using Answer =
+    std::variant<Accepted, Ended, Registered, Inhibited, Status, RequestError>;
 
 std::string Encode(const Answer& answer);
 // Throws JsonError. Members that are not known are ignored, so that an agent

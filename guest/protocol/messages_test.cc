@@ -69,8 +69,13 @@ TEST(ParseRequest, LeftOutMembersHaveTheirDefaults) {
 TEST(ParseRequest, ErrorsNameThePlace) {
   EXPECT_EQ(RequestErrorOf("{}"), "'op' is missing");
   EXPECT_EQ(RequestErrorOf(R"({"op":"stop"})"),
-            "'op': expected \"wait\", \"listen\", \"cancel\" or "
-            "\"status\"");
+            "'op': expected \"wait\", \"listen\", \"cancel\", \"register\", "
+            "\"inhibit\" or \"status\"");
+  EXPECT_EQ(RequestErrorOf(R"({"op":"wait","importance":6})"),
+            "'importance': expected a whole number from 0 to 5");
+  EXPECT_EQ(RequestErrorOf(R"({"op":"register","name":")" +
+                           std::string(65, 'x') + "\"}"),
+            "'name': expected 64 bytes at most");
   EXPECT_EQ(RequestErrorOf(R"({"op":"listen","accept":"hold"})"),
             "'port' is missing");
   EXPECT_EQ(RequestErrorOf(R"({"op":"listen","port":80})"),
@@ -98,6 +103,11 @@ TEST(ParseAnswer, IsTheInverseOfEncode) {
         std::get<Accepted>(ParseAnswer(Encode(Answer(Accepted{stubs})))).stubs,
         stubs);
   }
+  EXPECT_EQ(
+      std::get<Registered>(ParseAnswer(Encode(Answer(Registered{7})))).thread,
+      7u);
+  EXPECT_TRUE(std::holds_alternative<Inhibited>(
+      ParseAnswer(Encode(Answer(Inhibited())))));
   const auto of_a_set = std::get<Ended>(
       ParseAnswer(Encode(Answer(Ended{7, Outcome::kReplied, 1, 63}))));
   EXPECT_EQ(of_a_set.socket, 63u);

@@ -20,9 +20,9 @@ import os
 import select
 import typing
 
-__all__ = ["Busy", "Denied", "DeviceFailed", "End", "Error", "Invalid",
-           "NoAgent", "Outcome", "Refused", "SystemFailed", "Wait", "status",
-           "wait"]
+__all__ = ["Busy", "Denied", "DeviceFailed", "End", "Error", "Inhibit",
+           "Invalid", "NoAgent", "Outcome", "Refused", "Registration",
+           "SystemFailed", "Wait", "status", "wait"]
 
 _LIBRARY = "libstubdomain-guest.so.0"
 _PENDING = -1
@@ -86,7 +86,9 @@ class End(typing.NamedTuple):
 
 class _Options(ctypes.Structure):
     _fields_ = [("size", ctypes.c_size_t), ("plan_json", ctypes.c_char_p),
-                ("timeout_ms", ctypes.c_uint32), ("flags", ctypes.c_uint32)]
+                ("timeout_ms", ctypes.c_uint32), ("flags", ctypes.c_uint32),
+                ("thread", ctypes.c_uint32), ("importance", ctypes.c_uint32),
+                ("elapsed_ms", ctypes.c_uint32)]
 
 
 class _End(ctypes.Structure):
@@ -108,6 +110,8 @@ for _name in ("sdg_wait_begin", "sdg_wait_any"):
         ctypes.POINTER(_Options),
         *([ctypes.POINTER(_End)] if _name == "sdg_wait_any" else [])]
 _library.sdg_wait_poll.argtypes = [ctypes.c_int, ctypes.POINTER(_End)]
+_library.sdg_register.argtypes = [ctypes.c_char_p,
+                                  ctypes.POINTER(ctypes.c_uint32)]
 _library.sdg_status.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
 
 
@@ -126,25 +130,29 @@ def _descriptors(sockets):
     return (ctypes.c_int * len(fds))(*fds), len(fds)
 
 
-def _options(plan, timeout, suspend):
+def _options(plan, timeout, suspend, thread, importance):
     """`timeout`: seconds; None: no limit."""
     milliseconds = 0 if timeout is None else max(1, round(timeout * 1000))
     if not 0 <= milliseconds < 1 << 32:
         raise ValueError(f"timeout: {timeout} seconds is out of range")
     return _Options(ctypes.sizeof(_Options),
                     None if plan is None else json.dumps(plan).encode(),
-                    milliseconds, 0 if suspend else _NO_SUSPEND)
+                    milliseconds, 0 if suspend else _NO_SUSPEND,
+                    thread.number if thread else 0, importance, 0)
 
 
-def wait(sockets, plan=None, *, timeout=None, suspend=True):
+def wait(sockets, plan=None, *, timeout=None, suspend=True, thread=None,
+         importance=0):
     """Wait for the reply on a socket, or on the first of several; returns the End.
 
     `plan`: handling plan, such as {"bytes": 1000}; None: the first byte.
     `timeout`: longest wait in seconds, on the host's clock.
     `suspend`: whether to propose that the machine be suspended.
+    `thread`: the Registration of the thread that waits.
+    `importance`: of the reply, 0 to 5.
     """
     end = _End()
-    options = _options(plan, timeout, suspend)
+    options = _options(plan, timeout, suspend, thread, importance)
     _check(_library.sdg_wait_any(*_descriptors(sockets), options, end))
     return end.value()
 
@@ -156,9 +164,10 @@ class Wait:
     listening sockets as well. As a context manager, it is taken back at the end.
     """
 
-    def __init__(self, sockets, plan=None, *, timeout=None, suspend=True):
+    def __init__(self, sockets, plan=None, *, timeout=None, suspend=True,
+                 thread=None, importance=0):
         self._wait = -1
-        options = _options(plan, timeout, suspend)
+        options = _options(plan, timeout, suspend, thread, importance)
         self._wait = _check(
             _library.sdg_wait_begin(*_descriptors(sockets), options))
 
@@ -202,6 +211,44 @@ class Wait:
 
     def __del__(self):
         self.close()
+
+
+class _Hold:
+    """What holds as long as a descriptor is open."""
+
+    _fd = -1
+
+    def close(self):
+        """Let go."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def __del__(self):
+        self.close()
+
+
+class Registration(_Hold):
+    """A thread on the list of those that count when it is asked whether enough
+    of the machine waits, until close()."""
+
+    def __init__(self, name=""):
+        number = ctypes.c_uint32()
+        self._fd = _check(_library.sdg_register(name.encode(), number))
+        self.number = number.value
+
+
+class Inhibit(_Hold):
+    """No wait suspends the machine, until close()."""
+
+    def __init__(self):
+        self._fd = _check(_library.sdg_inhibit())
 
 
 def status():

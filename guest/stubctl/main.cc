@@ -3,7 +3,12 @@
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <exception>
 #include <fstream>
 #include <iostream>
@@ -11,6 +16,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <system_error>
+#include <vector>
 
 #include "lib/client.h"
 #include "protocol/json_reader.h"
@@ -65,6 +72,9 @@ struct Options {
   uint16_t guest_port = 0;
   uint32_t timeout_ms = 0;
   bool no_suspend = false;
+  uint32_t thread = 0;
+  uint32_t importance = 0;
+  std::vector<std::string> command;
 };
 
 // "LOCAL,REMOTE"; nothing if it is malformed.
@@ -121,6 +131,8 @@ ExitCode RunWait(const Options& options, Request request) {
 ExitCode Wait(const Options& options) {
   WaitRequest request;
   if (!options.addresses.empty()) request.flow = ParseFlow(options.addresses);
+  request.thread = options.thread;
+  request.importance = options.importance;
   return RunWait(options, request);
 }
 
@@ -153,6 +165,44 @@ ExitCode ShowStatus(const Options& options) {
     std::cout << status.dump() << "\n";
   } else {
     std::cout << StatusText(status);
+  }
+  return kReplied;
+}
+
+// Runs the command, and holds the inhibit for its time. Returns its status.
+int Inhibited(const Options& options) {
+  if (options.command.empty()) {
+    std::cerr << "stubctl: inhibit: which command?\n";
+    return kUsage;
+  }
+  const Client inhibit = Inhibit(options.socket);
+  std::vector<char*> command;
+  for (const std::string& word : options.command) {
+    command.push_back(const_cast<char*>(word.c_str()));
+  }
+  command.push_back(nullptr);
+  pid_t child;
+  const int error = posix_spawnp(&child, command[0], nullptr, nullptr,
+                                 command.data(), environ);
+  if (error != 0) {
+    throw std::system_error(error, std::generic_category(), command[0]);
+  }
+  int status;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  // As a shell tells of one that a signal ended.
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+ExitCode ShowThreads(const Options& options) {
+  const json status = QueryStatus(options.socket);
+  JsonReader reader(status, "");
+  const json* threads = reader.Array("threads");
+  if (threads == nullptr) reader.Missing("threads");
+  if (options.as_json) {
+    std::cout << threads->dump() << "\n";
+  } else {
+    std::cout << ThreadsText(*threads);
   }
   return kReplied;
 }
@@ -200,6 +250,12 @@ int Main(int argc, char** argv) {
       });
   connection->require_option(1);
   AddWaitOptions(wait, options);
+  wait->add_option("--thread", options.thread,
+                   "The registered thread that waits");
+  wait->add_option("--importance", options.importance,
+                   "Importance of the reply, 0 to 5")
+      ->check(CLI::Range(0, 5))
+      ->capture_default_str();
 
   CLI::App* listen = app.add_subcommand(
       "listen",
@@ -222,6 +278,15 @@ int Main(int argc, char** argv) {
       "status",
       "Show the open waits, and how often the virtual machine was "
       "suspended.");
+  CLI::App* threads = app.add_subcommand(
+      "threads", "Show the threads that are registered through this agent.");
+  CLI::App* inhibit = app.add_subcommand(
+      "inhibit",
+      "Run a command; meanwhile no wait suspends the virtual machine. The exit "
+      "status is the command's.");
+  inhibit->footer("Usage: stubctl [--socket PATH] inhibit COMMAND...");
+  // Whatever comes behind it is the command's.
+  inhibit->fallthrough(false)->prefix_command();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -229,6 +294,11 @@ int Main(int argc, char** argv) {
   }
   try {
     if (status->parsed()) return ShowStatus(options);
+    if (threads->parsed()) return ShowThreads(options);
+    if (inhibit->parsed()) {
+      options.command = inhibit->remaining();
+      return Inhibited(options);
+    }
     return listen->parsed() ? Listen(options) : Wait(options);
   } catch (const RequestError& error) {
     return Report(options, error);

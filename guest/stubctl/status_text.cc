@@ -68,9 +68,23 @@ std::string StatusText(const json& status) {
   text << "suspends:   " << Figure(reader, "suspends") << "\n"
        << "restores:   " << Figure(reader, "restores") << "\n"
        << "interrupts: " << reader.String("interrupts").value_or("?") << "\n"
-       << "waits:      " << Figure(reader, "waits") << " through this agent\n";
+       << "waits:      " << Figure(reader, "waits") << " through this agent\n"
+       << "inhibits:   " << Figure(reader, "inhibits")
+       << " through this agent\n";
   if (const json* stubs = reader.Array("stubs")) {
     for (const json& stub : *stubs) text << StubText(stub);
+  }
+  return text.str();
+}
+
+std::string ThreadsText(const json& threads) {
+  std::ostringstream text;
+  for (const json& thread : threads) {
+    JsonReader reader(thread, "threads");
+    text << "thread " << Figure(reader, "thread");
+    const std::string name = reader.String("name").value_or("");
+    if (!name.empty()) text << ": " << name;
+    text << "\n";
   }
   return text.str();
 }

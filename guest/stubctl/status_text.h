@@ -14,6 +14,9 @@ namespace stubdomain {
 // `status` is the agent's answer to a status request. Throws JsonError.
 std::string StatusText(const nlohmann::json& status);
 
+// The same of what it says of threads.
+std::string ThreadsText(const nlohmann::json& threads);
+
 }  // namespace stubdomain
 
 #endif  // STUBDOMAIN_GUEST_STUBCTL_STATUS_TEXT_H_

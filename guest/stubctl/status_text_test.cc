@@ -16,14 +16,12 @@ constexpr char kHead[] =
     "suspends:   3\n"
     "restores:   2\n"
     "interrupts: uio\n"
-    "waits:      1 through this agent\n";
+    "waits:      1 through this agent\n"
+    "inhibits:   2 through this agent\n";
 
 json StatusWith(const json& stubs) {
-  return {{"suspends", 3},
-          {"restores", 2},
-          {"interrupts", "uio"},
-          {"waits", 1},
-          {"stubs", stubs}};
+  return {{"suspends", 3}, {"restores", 2}, {"interrupts", "uio"},
+          {"waits", 1},    {"inhibits", 2}, {"stubs", stubs}};
 }
 
 TEST(StatusText, EachStubIsALine) {
@@ -65,6 +63,12 @@ TEST(StatusText, StubForNewConnectionsHasNoPeer) {
 
 TEST(StatusText, NoStubsAreNoLines) {
   EXPECT_EQ(StatusText(StatusWith(json::array())), kHead);
+}
+
+TEST(ThreadsText, EachThreadIsALine) {
+  EXPECT_EQ(ThreadsText(json::parse(
+                R"([{"thread":1,"name":"worker"},{"thread":2,"name":""}])")),
+            "thread 1: worker\nthread 2\n");
 }
 
 TEST(StatusText, MissingFigureIsAnError) {

@@ -4,6 +4,7 @@ Copyright (c) 2026 The Stubdomain authors
 SPDX-License-Identifier: GPL-2.0-or-later
 """
 
+import concurrent.futures
 import os
 import pathlib
 import sys
@@ -13,6 +14,7 @@ import pytest
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent
                     / "functional"))
 
+from agent import Agent  # noqa: E402
 from peer import Peer  # noqa: E402
 from postgres import Postgres  # noqa: E402
 from vm import BUILD, Vm  # noqa: E402
@@ -66,3 +68,18 @@ def postgres():
     server = Postgres()
     yield server
     server.close()
+
+
+@pytest.fixture
+def agent(tmp_path, monkeypatch):
+    """An agent on the host, which the test plays."""
+    path = tmp_path / "agent"
+    monkeypatch.setenv("STUBDOMAIN_AGENT_SOCKET", str(path))
+    return Agent(path)
+
+
+@pytest.fixture
+def thread():
+    """Starts a function in a thread; returns its future."""
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        yield executor.submit

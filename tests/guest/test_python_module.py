@@ -4,11 +4,6 @@ Copyright (c) 2026 The Stubdomain authors
 SPDX-License-Identifier: GPL-2.0-or-later
 """
 
-import array
-import concurrent.futures
-import json
-import os
-import pathlib
 import select
 import socket
 import sys
@@ -18,38 +13,6 @@ import pytest
 from vm import BUILD, TOP
 
 MODULE = TOP / "guest" / "python"
-
-
-class Agent:
-    """Where programs connect; each request and answer is one message."""
-
-    def __init__(self, path):
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._listener.bind(str(path))
-        self._listener.listen()
-
-    def accept(self):
-        return Client(self._listener.accept()[0])
-
-
-class Client:
-    def __init__(self, connection):
-        self._connection = connection
-        self._connection.settimeout(60)
-
-    def request(self):
-        """(request, number of sockets that came along)"""
-        data, ancillary, _, _ = self._connection.recvmsg(
-            1 << 16, socket.CMSG_SPACE(64 * 4))
-        fds = array.array("i")
-        for _, _, content in ancillary:
-            fds.frombytes(content)
-        for fd in fds:
-            os.close(fd)
-        return json.loads(data) if data else None, len(fds)
-
-    def answer(self, **members):
-        self._connection.send(json.dumps(members).encode())
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +27,6 @@ def stubdomain_guest():
 
 
 @pytest.fixture
-def agent(tmp_path, monkeypatch):
-    path = pathlib.Path(tmp_path) / "agent"
-    monkeypatch.setenv("STUBDOMAIN_AGENT_SOCKET", str(path))
-    return Agent(path)
-
-
-@pytest.fixture
 def connections():
     """Two sockets; the agent that the test plays does not look at them."""
     pairs = [socket.socketpair() for _ in range(2)]
@@ -78,12 +34,6 @@ def connections():
     for pair in pairs:
         for end in pair:
             end.close()
-
-
-@pytest.fixture
-def thread():
-    with concurrent.futures.ThreadPoolExecutor(1) as executor:
-        yield executor.submit
 
 
 def test_wait_for_any(stubdomain_guest, agent, connections, thread):
@@ -124,6 +74,29 @@ def test_wait_is_taken_back_by_another_thread(stubdomain_guest, agent,
     assert client.request() == ({"op": "cancel"}, 0)
     client.answer(stub=7, outcome="cancelled", bytes=0)
     assert waiting.result(60).outcome == stubdomain_guest.Outcome.CANCELLED
+
+
+def test_thread_and_inhibit(stubdomain_guest, agent, connections, thread):
+    registering = thread(stubdomain_guest.Registration, "worker")
+    client = agent.accept()
+    assert client.request() == ({"op": "register", "name": "worker"}, 0)
+    client.answer(thread=7)
+    with registering.result(60) as registration:
+        waiting = thread(stubdomain_guest.wait, connections[0],
+                         thread=registration, importance=5)
+        waiter = agent.accept()
+        assert waiter.request() == ({"op": "wait", "thread": 7,
+                                     "importance": 5}, 1)
+        waiter.answer(outcome="replied", bytes=1)
+        waiting.result(60)
+    assert client.request() == (None, 0)
+
+    inhibiting = thread(stubdomain_guest.Inhibit)
+    client = agent.accept()
+    assert client.request() == ({"op": "inhibit"}, 0)
+    client.answer(inhibited=True)
+    inhibiting.result(60).close()
+    assert client.request() == (None, 0)
 
 
 @pytest.mark.parametrize("reason, error", [
