@@ -1,0 +1,140 @@
+"""All kinds of guest memory: each is suspended, or refused by its name before
+the VM is stopped.
+
+Copyright (c) 2026 The Stubdomain authors
+SPDX-License-Identifier: GPL-2.0-or-later
+"""
+
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from vm import BUILD
+
+MIB = 1 << 20
+
+WORKS = {
+    "numa": ("-m", "512", "-smp", "2",
+             "-object", "memory-backend-ram,id=near,size=256M",
+             "-object", "memory-backend-ram,id=far,size=256M,merge=off",
+             "-numa", "node,memdev=near,cpus=0",
+             "-numa", "node,memdev=far,cpus=1"),
+    "plain": ("-m", "256", "-machine", "mem-merge=off"),
+    "vram": ("-m", "256", "-device", "VGA,vgamem_mb=32"),
+    "balloon": ("-m", "256", "-device", "virtio-balloon-pci"),
+    "preallocated": ("-m", "256", "-object",
+                     "memory-backend-ram,id=all,size=256M,prealloc=on",
+                     "-machine", "memory-backend=all"),
+}
+
+# The memory's name, what is said of it.
+REFUSED = {
+    "shared-memfd": ("common", "shared", (
+        "-m", "256", "-object",
+        "memory-backend-memfd,id=common,size=256M,share=on",
+        "-machine", "memory-backend=common")),
+    "private-memfd": ("common", "is a file", (
+        "-m", "256", "-object",
+        "memory-backend-memfd,id=common,size=256M,share=off",
+        "-machine", "memory-backend=common")),
+    "shared-file": ("common", "shared", (
+        "-m", "256", "-object",
+        "memory-backend-file,id=common,size=256M,share=on,mem-path=FILE",
+        "-machine", "memory-backend=common")),
+    "private-file": ("common", "is a file", (
+        "-m", "256", "-object",
+        "memory-backend-file,id=common,size=256M,share=off,mem-path=FILE",
+        "-machine", "memory-backend=common")),
+    "virtio-mem": ("vmem", "virtio-mem", (
+        "-m", "256,maxmem=1G", "-object",
+        "memory-backend-ram,id=vmem,size=256M", "-device",
+        "virtio-mem-pci,memdev=vmem,requested-size=128M")),
+    "free-page-reporting": ("balloon", "free-page-reporting", (
+        "-m", "256", "-device",
+        "virtio-balloon-pci,free-page-reporting=on")),
+    "locked": ("guest RAM", "locked", (
+        "-m", "256", "-overcommit", "mem-lock=on")),
+}
+
+HUGETLB = ("-m", "256", "-object",
+           "memory-backend-memfd,id=common,size=256M,hugetlb=on,share=off",
+           "-machine", "memory-backend=common")
+
+
+def free_huge_pages():
+    text = pathlib.Path("/proc/meminfo").read_text()
+    return int(re.search(r"^HugePages_Free: +(\d+)", text, re.M)[1])
+
+
+def cycle(vm, written):
+    suspended = vm.suspend()
+    info = vm.info()
+    assert info["resident"] < MIB
+    vm.cmd("stubdomain-restore")
+    vm.wait_restored()
+    assert vm.sum_of() == written
+    return suspended
+
+
+@pytest.mark.parametrize("memory", WORKS.values(), ids=WORKS)
+def test_works(make_vm, memory):
+    vm = make_vm(memory=memory).boot()
+    written = vm.write_data(60)
+    first = cycle(vm, written)
+    assert cycle(vm, written)["bytes-written"] < first["bytes-written"] // 2
+
+
+def test_dimm_that_is_plugged_and_unplugged(make_vm):
+    """Other memory needs another file, and all of it is written anew."""
+    vm = make_vm(memory=("-m", "256,slots=2,maxmem=1G")).boot()
+    written = vm.write_data(60)
+    first = cycle(vm, written)
+    vm.cmd("object-add", {"qom-type": "memory-backend-ram", "id": "more",
+                          "size": 128 * MIB})
+    vm.cmd("device_add", {"driver": "pc-dimm", "id": "dimm", "memdev": "more"})
+    ram = vm.info()["guest-ram"]
+    second = cycle(vm, written)
+    assert ram == vm.info()["guest-ram"]
+    assert second["bytes-written"] > first["bytes-written"] // 2
+    assert cycle(vm, written)["bytes-written"] < first["bytes-written"] // 2
+
+
+def check_refused(vm, name, reason):
+    vm.launch()
+    message = vm.error_of("stubdomain-suspend")
+    assert name in message and reason in message
+    assert vm.run_state() == "running"
+    vm.cmd("query-status")
+    assert "STOP" not in [event["event"] for event in vm.get_qmp_events()]
+
+
+@pytest.mark.parametrize("name, reason, memory", REFUSED.values(),
+                         ids=REFUSED)
+def test_refused(make_vm, tmp_path, name, reason, memory):
+    check_refused(make_vm(memory=[word.replace("FILE", f"{tmp_path}/memory")
+                                  for word in memory]), name, reason)
+
+
+def test_huge_pages_are_refused(make_vm):
+    if free_huge_pages() < 128:
+        pytest.skip("needs 128 free huge pages")
+    check_refused(make_vm(memory=HUGETLB), "common", "")
+
+
+def test_after_savevm_and_loadvm(make_vm, tmp_path):
+    """QEMU's own snapshots and suspends do not disturb each other."""
+    disk = tmp_path / "disk.qcow2"
+    subprocess.run([BUILD / "bin" / "qemu-img", "create", "-q", "-f", "qcow2",
+                    disk, "1G"], check=True)
+    vm = make_vm(arguments=("-drive", f"if=none,id=disk,file={disk}",
+                            "-device", "virtio-blk-pci,drive=disk")).boot()
+    written = vm.write_data(20)
+    assert vm.hmp("savevm one") == ""
+    cycle(vm, written)
+    vm.shell.check("rm /tmp/data")
+    assert vm.hmp("loadvm one") == ""
+    # What it was before: memory that is mapped from a file was overwritten.
+    assert vm.sum_of() == written
+    cycle(vm, written)
