@@ -102,6 +102,30 @@ static void look_at_pages(const SuspendBlock *block, uint64_t first,
     }
 }
 
+/*
+ * What is not mapped from the file (ROMs, tables) cannot tell whether it has
+ * changed, and hardly ever has: compare it with what the file has.
+ */
+static void keep_equal(SuspendJob *job, const SuspendBlock *block,
+                       uint64_t offset, size_t count, uint8_t *pages)
+{
+    size_t page = qemu_real_host_page_size();
+    size_t length = count * page;
+    g_autofree uint8_t *written = g_malloc(length);
+
+    if (pread(job->image->fd, written, length, block->pages + offset) !=
+        length) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (test_bit(offset / page + i, block->bitmap) &&
+            !memcmp(block->host + offset + i * page, written + i * page,
+                    page)) {
+            pages[i] = SD_SUSPEND_KEEP;
+        }
+    }
+}
+
 static bool write_run(SuspendJob *job, const SuspendBlock *block,
                       uint64_t first, const struct sd_suspend_run *run,
                       Error **errp)
@@ -150,6 +174,9 @@ static bool write_chunk(SuspendJob *job, size_t index, uint64_t offset,
         }
     }
     sd_suspend_classify(backing, pagemap, count, pages);
+    if (!block->mapping && job->header.generation > 1) {
+        keep_equal(job, block, offset, count, pages);
+    }
     look_at_pages(block, offset / page, count, pages);
     while (sd_suspend_next_run(pages, count, run.first + run.count, &run)) {
         if (!write_run(job, block, offset / page, &run, errp)) {
