@@ -56,7 +56,7 @@ class Reader {
   MacAddress GetMac();
   Address GetAddress();  // fails unless IPv4 or IPv6
   Endpoint GetEndpoint();
-  unsigned GetNic();  // fails unless there can be one of that number
+  unsigned GetNic();   // fails unless there can be one of that number
   FlowId GetFlowId();  // fails unless both ends are of one family
   // A view of the input.
   std::span<const uint8_t> Bytes();
