@@ -115,6 +115,7 @@ MessageReader::After HttpReader::Put() {
   if (error && error != http::error::need_more) return After::kBroken;
   pending_.erase(0, taken);
   if (parser_->is_done()) {
+    if (!knew && parser_->content_length() == uint64_t{0}) facts_.length = 0;
     facts_.known = true;
     return After::kComplete;
   }

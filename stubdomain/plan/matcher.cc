@@ -54,6 +54,7 @@ void Matcher::Feed(std::span<const uint8_t> bytes, Time now) {
   OnTimer(now);
   if (over_ || ended_) return;
   last_byte_ = now_;
+  if (datagrams_ && bytes.empty()) Behind(After::kComplete);
   while (!bytes.empty() && !over_) {
     if (reader_ == nullptr) {
       Recognize(bytes.front());
@@ -63,7 +64,6 @@ void Matcher::Feed(std::span<const uint8_t> bytes, Time now) {
       bytes = bytes.subspan(run.size);
     }
   }
-  if (datagrams_ && !over_) Behind(After::kComplete);
 }
 
 void Matcher::End(bool reset, Time now) {
@@ -132,12 +132,13 @@ void Matcher::SetFormat(Format format) {
   const MessageReader::Run run = reader_->Take(taken);
   if (run.content) examination_.Late(taken);
   control_ = run.control;
-  Judge(MessageEnd::kNot);
   Behind(run.after);
 }
 
 MessageReader::Run Matcher::TakeRun(std::span<const uint8_t> bytes) {
-  const MessageReader::Run run = reader_->Take(bytes);
+  MessageReader::Run run = reader_->Take(bytes);
+  const bool last = run.size == bytes.size() && run.after != After::kBroken;
+  if (datagrams_ && last) run.after = After::kComplete;
   bytes = bytes.first(run.size);
   while (!bytes.empty() && !over_) {
     size_t size = bytes.size();
@@ -148,7 +149,8 @@ MessageReader::Run Matcher::TakeRun(std::span<const uint8_t> bytes) {
     }
     Count(bytes.first(size), run.content);
     bytes = bytes.subspan(size);
-    Judge(MessageEnd::kNot);
+    // What is known behind the run counts at its last byte already.
+    if (!bytes.empty()) Judge(MessageEnd::kNot);
   }
   if (over_) return run;
   examination_.Credit(run.credit);
@@ -165,6 +167,7 @@ void Matcher::Count(std::span<const uint8_t> bytes, bool content) {
 void Matcher::Behind(After after) {
   switch (after) {
     case After::kNothing:
+      Judge(MessageEnd::kNot);
       return;
     case After::kHead:
       known_ = true;
@@ -302,7 +305,6 @@ void Matcher::Save(Writer& writer, Time now) const {
   writer.Bool(datagrams_);
   writer.Bool(fallen_);
   writer.Bool(control_);
-  writer.Bool(over_);
   writer.Bool(ended_);
   writer.Bool(settled_);
   writer.Bool(claim_.has_value());
@@ -336,7 +338,6 @@ bool Matcher::Load(Reader& reader, Time now) {
   datagrams_ = reader.Bool();
   fallen_ = reader.Bool();
   control_ = reader.Bool();
-  over_ = reader.Bool();
   ended_ = reader.Bool();
   settled_ = reader.Bool();
   if (begin_ > now || last_byte_ > now || message_begin_ > position_) {

@@ -87,7 +87,8 @@ class Matcher {
   // Bytes of the reply that were looked at.
   uint64_t position() const { return position_; }
 
-  // -- serial form: all but the plan, and the steps that were not taken --
+  // -- serial form: of one that is not over, all but the plan, and the steps
+  // that were not taken --
 
   void Save(Writer& writer, Time now) const;
   // Of one that was just made with the same plan. False: malformed.

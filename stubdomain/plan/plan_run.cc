@@ -44,8 +44,12 @@ void PlanRun::FeedByByte(std::string_view bytes) {
   for (size_t i = 0; i < bytes.size(); ++i) Feed(bytes.substr(i, 1));
 }
 
-void PlanRun::Pass(uint64_t milliseconds) {
+void PlanRun::PassUnnoticed(uint64_t milliseconds) {
   now_ += std::chrono::milliseconds(milliseconds);
+}
+
+void PlanRun::Pass(uint64_t milliseconds) {
+  PassUnnoticed(milliseconds);
   matcher_->OnTimer(now_);
 }
 

@@ -31,6 +31,8 @@ class PlanRun {
   void Reset() { matcher_->End(true, now_); }
   // Time goes by; timers run only at the end.
   void Pass(uint64_t milliseconds);
+  // The same, without the timers.
+  void PassUnnoticed(uint64_t milliseconds);
   // Goes on with another matcher that loads what this one saves. False: it did
   // not load.
   bool HandOver();

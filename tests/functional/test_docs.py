@@ -32,7 +32,8 @@ def qtests():
 
 
 def functional_tests():
-    for folder in ("functional", "guest", "storage", "libvirt", "engine"):
+    for folder in ("functional", "guest", "plans", "storage", "libvirt",
+                   "engine"):
         for path in (TOP / "tests" / folder).glob("test_*.py"):
             name = path.stem.removeprefix("test_")
             for test in re.findall(r"^def test_(\w+)\(", path.read_text(), re.M):

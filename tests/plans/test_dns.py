@@ -1,0 +1,100 @@
+"""A6, A11: dig asks a slow DNS server.
+
+Copyright (c) 2026 The Stubdomain authors
+SPDX-License-Identifier: GPL-2.0-or-later
+"""
+
+import socket
+import struct
+
+import pytest
+
+from vm import HOST_OF_GUEST, TIMEOUT
+
+PORT = 5353  # of the guest
+
+
+class SlowServer:
+    """A DNS server whose every answer the test sends."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(TIMEOUT)
+        self.port = self.socket.getsockname()[1]
+
+    def read_question(self):
+        self.question, self.guest = self.socket.recvfrom(4096)
+        (self.id,) = struct.unpack(">H", self.question[:2])
+
+    def answer(self, rcode, identifier=None, address="192.0.2.80"):
+        # The question, without what EDNS adds behind it.
+        end = self.question.index(b"\0", 12) + 5
+        found = rcode == 0
+        head = struct.pack(">HHHHHH", self.id if identifier is None
+                           else identifier, 0x8180 | rcode, 1, found, 0, 0)
+        record = (b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 60, 4) +
+                  socket.inet_aton(address))
+        self.socket.sendto(head + self.question[12:end] +
+                           (record if found else b""), self.guest)
+
+
+@pytest.fixture
+def server():
+    made = SlowServer()
+    yield made
+    made.socket.close()
+
+
+def ask(vm, server, plan=None):
+    """dig waits, and the VM sleeps; returns dig and the number of the stub."""
+    job = vm.shell.start(f"dig @{HOST_OF_GUEST} -p {server.port} "
+                         f"-b 0.0.0.0#{PORT} +tries=1 +time=60 slow.example A")
+    server.read_question()
+    arguments = {"flow": {"protocol": "udp", "guest": {"port": PORT},
+                          "peer": {"host": HOST_OF_GUEST,
+                                   "port": server.port}},
+                 "suspend": True}
+    if plan is not None:
+        if "match" in plan:
+            plan["match"] = {"id": server.id}
+        arguments["plan"] = plan
+    stub = vm.cmd("stubdomain-listen", arguments)["stub"]
+    vm.wait_suspended()
+    return job, stub
+
+
+def claim(vm, stub):
+    reply = vm.wait_event("STUBDOMAIN_REPLY")
+    assert reply["stub"] == stub
+    vm.wait_restored()
+    return reply.get("claim", {}).get("handler")
+
+
+def test_any_answer_wakes_without_a_plan(vm, server):
+    job, stub = ask(vm, server)
+    server.answer(0)
+    assert claim(vm, stub) is None
+    assert "192.0.2.80" in job.wait().output
+
+
+def test_only_the_answer_with_the_id_wakes(vm, server):
+    job, stub = ask(vm, server, {
+        "format": "dns", "match": {},
+        "handlers": [{"name": "found", "when": {"rcode": 0}},
+                     {"name": "failed", "when": {"not": {"rcode": 0}}}]})
+    server.answer(0, identifier=(server.id + 1) % 65536, address="192.0.2.66")
+    assert vm.sleeps_on(0.5)
+    server.answer(0)
+    assert claim(vm, stub) == "found"
+    output = job.wait().output
+    assert "192.0.2.80" in output and "192.0.2.66" not in output
+
+
+def test_failure_is_told_apart(vm, server):
+    job, stub = ask(vm, server, {
+        "format": "dns", "handlers": [
+            {"name": "none", "when": {"rcode": 3}}]})
+    server.answer(3)
+    assert claim(vm, stub) == "none"
+    assert "NXDOMAIN" in job.wait().output
