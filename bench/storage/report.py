@@ -9,7 +9,7 @@ import subprocess
 
 VIRSH = "virsh save, restore"
 OURS = "stub domain"
-WIDTH, HEIGHT = 900, 420
+WIDTH, HEIGHT = 1200, 480
 
 
 def title(run):
@@ -110,7 +110,8 @@ set style data histograms
 set style fill solid 0.8
 set logscale y
 set ylabel '{label}, ms'
-set key outside right
+set key outside below
+set xtics nomirror
 set grid ytics
 plot {series}
 """ + lines * len(names))
