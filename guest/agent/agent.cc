@@ -381,10 +381,12 @@ void Agent::OnInterrupt() {
 }
 
 void Agent::OnRestored() {
-  // The clock first: after "ready" the kept replies flow, and programs go on.
+  // The clock first: hooks need it, and after "ready" the kept replies flow,
+  // and programs go on.
   if (const int error = StepWallClock(device_, clock_)) {
     Log(std::string("cannot set the wall clock: ") + std::strerror(error));
   }
+  environment_.run_hooks();
   mailbox_.Call({{"op", "ready"}});
 }
 

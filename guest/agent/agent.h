@@ -55,6 +55,8 @@ class Agent {
         find_socket;
     // How the agent learns of the device's interrupts, for "status".
     const char* interrupts;
+    // Runs the administrator's hooks after a restore, for a bounded time.
+    std::function<void()> run_hooks = [] {};
     std::function<Clock::time_point()> now = Clock::now;
   };
 

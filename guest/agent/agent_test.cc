@@ -87,6 +87,8 @@ class AgentTest : public testing::Test {
   FakeWallClock clock_;
   Loopback loopback_;
   std::optional<SocketEntry> found_socket_;
+  int hook_runs_ = 0;
+  Ops ops_before_hooks_;
   Agent::Clock::time_point now_;
   std::vector<Sent> sent_;
   Agent agent_{
@@ -101,6 +103,11 @@ class AgentTest : public testing::Test {
        .find_socket = [this](const Endpoint&,
                              const Endpoint&) { return found_socket_; },
        .interrupts = "fake",
+       .run_hooks =
+           [this] {
+             ops_before_hooks_ = device_.TakeOps();
+             hook_runs_++;
+           },
        .now = [this] { return now_; }}};
 };
 
@@ -332,6 +339,16 @@ TEST_F(SetTest, SocketThatListensWaitsForAConnection) {
   EXPECT_EQ(device_.LastRequest().at("accept"), "hold");
   EXPECT_EQ(device_.LastRequest().at("flow"),
             (json{{"guest", {{"port", ntohs(address.sin6_port)}}}}));
+}
+
+// -- hooks --
+
+TEST_F(AgentTest, HooksRunBeforeItIsReady) {
+  device_.Restore();
+  agent_.OnInterrupt();
+  EXPECT_EQ(hook_runs_, 1);
+  EXPECT_EQ(ops_before_hooks_, Ops{});
+  EXPECT_EQ(device_.TakeOps(), (Ops{"ready", "results"}));
 }
 
 // -- threads and inhibits --

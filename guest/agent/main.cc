@@ -12,6 +12,7 @@
 #include <string>
 
 #include "agent/agent.h"
+#include "agent/hooks.h"
 #include "agent/log.h"
 #include "agent/pci_device.h"
 #include "agent/server.h"
@@ -48,7 +49,8 @@ void Serve(const std::string& socket_path) {
            [](const Endpoint& guest, const Endpoint& peer) {
              return FindSocket(guest, peer);
            },
-       .interrupts = has_uio ? "uio" : "polling"});
+       .interrupts = has_uio ? "uio" : "polling",
+       .run_hooks = [] { RunHooks(kPostRestoreHooks, "restored"); }});
   const UniqueFd stop = BlockStopSignals();
   agent.Start();
   if (has_uio) device.EnableInterrupt();

@@ -27,8 +27,9 @@ OPTIONS = {"image": "initramfs-programs", "memory": ("-m", "512")}
 
 @pytest.fixture(scope="module")
 def shared_vm(request):
-    """A running guest for the tests of one file."""
-    vm = Vm(LOGS / request.path.stem, **OPTIONS).boot()
+    """A running guest for the tests of one file that this worker runs."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    vm = Vm(LOGS / request.path.stem, f"vm-{worker}", **OPTIONS).boot()
     yield vm
     vm.close()
 
