@@ -33,6 +33,7 @@ Side FromC(sd_side side) {
 constexpr sd_config kDefaults = {
     .max_flows = 4096,
     .max_stubs = 1024,
+    .max_threads = 1024,
     .max_accepted = 128,
     .flow_buffer = uint64_t{64} << 20,
     .total_buffer = uint64_t{256} << 20,
@@ -44,6 +45,7 @@ constexpr sd_config kDefaults = {
     // NATs forget a connection after 60 s at the earliest that is common.
     .keepalive_ms = 45000,
     .unmatched = SD_UNMATCHED_RESTORE,
+    .policy = {.pause_share = 100, .wake_replies = 1, .wake_importance = 1},
 };
 
 const char *RefusalText(sd_refusal refusal) {
@@ -64,6 +66,16 @@ const char *RefusalText(sd_refusal refusal) {
     case SD_REFUSED_FLOW_AUTHENTICATED:
       return "the connection cannot be taken over: it is signed (TCP-MD5 or "
              "TCP-AO)";
+    case SD_REFUSED_TOO_MANY_THREADS:
+      return "there are too many registered threads";
+    case SD_REFUSED_UNKNOWN_THREAD:
+      return "there is no such registered thread";
+    case SD_REFUSED_THREAD_NAME:
+      return "the name is longer than 64 bytes";
+    case SD_REFUSED_TOO_MANY_INHIBITS:
+      return "suspends are inhibited too often already";
+    case SD_REFUSED_NOT_INHIBITED:
+      return "suspends are not inhibited by whoever asks";
     case SD_REFUSED_TOO_MANY_STUBS:
       return "there are too many listener stubs";
     case SD_REFUSED_UNKNOWN_STUB:
@@ -229,6 +241,44 @@ void sd_agent(sd_stub *stub, bool present) {
 
 void sd_ready(sd_stub *stub, uint64_t now) {
   Guard([&] { stub->domain.OnReady(TimeFromNs(now)); });
+}
+
+enum sd_refusal sd_register_thread(sd_stub *stub, const char *name,
+                                   uint64_t now, uint32_t *thread) {
+  return Guard([&] {
+    return stub->domain.RegisterThread(name, TimeFromNs(now), thread);
+  });
+}
+
+enum sd_refusal sd_leave_thread(sd_stub *stub, uint32_t thread, uint64_t now) {
+  return Guard(
+      [&] { return stub->domain.LeaveThread(thread, TimeFromNs(now)); });
+}
+
+size_t sd_get_threads(const sd_stub *stub, struct sd_thread_info *threads,
+                      size_t max) {
+  return Guard([&] {
+    const auto all = stub->domain.Threads();
+    std::copy_n(all.begin(), std::min(max, all.size()), threads);
+    return all.size();
+  });
+}
+
+enum sd_refusal sd_inhibit(sd_stub *stub, enum sd_owner owner, uint64_t now) {
+  return Guard([&] { return stub->domain.Inhibit(owner, TimeFromNs(now)); });
+}
+
+enum sd_refusal sd_allow(sd_stub *stub, enum sd_owner owner, uint64_t now) {
+  return Guard([&] { return stub->domain.Allow(owner, TimeFromNs(now)); });
+}
+
+size_t sd_get_decisions(const sd_stub *stub, uint64_t now,
+                        struct sd_decision *decisions, size_t max) {
+  return Guard([&] {
+    const auto all = stub->domain.Decisions(TimeFromNs(now));
+    std::copy_n(all.begin(), std::min(max, all.size()), decisions);
+    return all.size();
+  });
 }
 
 enum sd_refusal sd_detach(sd_stub *stub, const struct sd_flow_id *flow,

@@ -17,8 +17,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr Duration kQuiet = milliseconds(SD_QUIET_MS);
-
 FlowTableConfig TableConfig(const sd_config& config) {
   return {
       .max_flows = config.max_flows,
@@ -84,11 +82,16 @@ void StubDomain::OnSuspended(Time now) {
 
 void StubDomain::OnSuspendFailed(Time now) {
   cycle_.OnSuspendFailed(Advance(now));
+  if (cycle_.running()) stubs_.ForgetAnswered();
 }
 
 void StubDomain::OnRunning(Time now) {
   now = Advance(now);
+  // Whoever runs it without being asked to is the host.
+  if (cycle_.stopped()) RequestRestore(SD_REASON_HOST, now);
+  stubs_.ForgetAnswered();
   if (!cycle_.OnRunning(now)) return;
+  guard_.NoteRunning(now);
   held_.PassOn(outbound_);
   flows_->table.Release(now, outbound_);
   if (agent_) {
@@ -104,6 +107,8 @@ void StubDomain::OnReset(Time now) {
     const ListenerStub& stub = stubs_.all().begin()->second;
     End(stub.number(), SD_RESET, stub.Info(FlowOf(stub), now).bytes);
   }
+  stubs_.ForgetAnswered();
+  ForgetAgent();
   flows_->table.Clear();
   held_.Clear();
   held_errors_.Clear();
@@ -112,7 +117,7 @@ void StubDomain::OnReset(Time now) {
   agent_ = false;
   gate_opens_ = kNever;
   // Nothing is left that could wake it, and who resets a VM wants it to boot.
-  cycle_.RequestRestore(SD_REASON_HOST, now);
+  RequestRestore(SD_REASON_HOST, now);
 }
 
 void StubDomain::OnReady(Time now) {
@@ -129,7 +134,7 @@ void StubDomain::OpenGate(Time now) {
 // -- requests --
 
 sd_refusal StubDomain::MayLay(const sd_wait& wait) const {
-  if (stubs_.size() >= config_.max_stubs ||
+  if (stubs_.size() + stubs_.answered().size() >= config_.max_stubs ||
       notices_.size() >= kMaxPendingNotices) {
     return SD_REFUSED_TOO_MANY_STUBS;
   }
@@ -143,6 +148,9 @@ sd_refusal StubDomain::MayLay(const sd_wait& wait) const {
       return SD_REFUSED_PLAN_FORMAT;
     }
     if (wait.accept != SD_ACCEPT_NONE) return SD_REFUSED_BAD_WAIT;
+  }
+  if (wait.thread != 0 && !threads_.Has(wait.thread)) {
+    return SD_REFUSED_UNKNOWN_THREAD;
   }
   if (wait.protocol == SD_TCP && wait.accept == SD_ACCEPT_NONE) return SD_OK;
   if (const sd_refusal refusal = CheckWait(wait); refusal != SD_OK) {
@@ -173,8 +181,10 @@ sd_refusal StubDomain::WaitFor(const sd_wait& wait, Time now,
 
 void StubDomain::Lay(ListenerStub& stub, const sd_wait& wait, Time now,
                      uint32_t* number) {
+  threads_.NoteWait(stub.thread());
   if (wait.suspend && cycle_.running()) {
-    stub.Propose(now + milliseconds(config_.suspend_delay_ms));
+    stub.Propose(
+        std::max(now, stub.began() + milliseconds(config_.suspend_delay_ms)));
   }
   *number = stub.number();
   UpdateRecording();
@@ -190,6 +200,12 @@ sd_refusal StubDomain::Cancel(sd_owner owner, uint32_t number, Time now) {
   }
   End(number, SD_CANCELLED, stub->Info(FlowOf(*stub), now).bytes);
   return SD_OK;
+}
+
+// Threads registered with the agent that was there before, if any.
+void StubDomain::SetAgent(bool present) {
+  agent_ = present;
+  ForgetAgent();
 }
 
 sd_refusal StubDomain::Suspend(Time now) {
@@ -247,7 +263,7 @@ void StubDomain::SettleAll(Time now) {
   flows_->table.ForEach([&](TcpFlow& flow) {
     UpdateAwaited(flow);
     if (flow.awaited()) flows.push_back(&flow);
-    if (flow.full()) cycle_.RequestRestore(SD_REASON_BUFFER, now);
+    if (flow.full()) RequestRestore(SD_REASON_BUFFER, now);
   });
   for (TcpFlow* flow : flows) Settle(*flow, now);
   std::vector<std::pair<uint32_t, Ending>> endings;
@@ -275,11 +291,6 @@ void StubDomain::EndWatched(Time now) {
   for (const auto& [number, ending] : endings) EndAndWake(number, ending, now);
 }
 
-void StubDomain::EndAndWake(uint32_t number, const Ending& ending, Time now) {
-  End(number, ending.outcome, ending.bytes, ending.claim);
-  Wake(ending.reason, now);
-}
-
 void StubDomain::EndTimedOut(Time now) {
   while (stubs_.NextTimeout() <= now) {
     const auto at = std::ranges::find_if(
@@ -300,59 +311,22 @@ void StubDomain::End(uint32_t number, sd_outcome outcome, uint64_t bytes,
                                 .bytes = bytes,
                                 .claim = claim}});
   TcpFlow* flow = FlowOf(*stub);
-  stubs_.Remove(number);
+  if (outcome != SD_CANCELLED) threads_.NoteAnswer(stub->thread());
+  if (cycle_.running() || outcome == SD_CANCELLED) {
+    stubs_.Remove(number);
+  } else {
+    stubs_.Answer(number);
+  }
   if (flow != nullptr) UpdateAwaited(*flow);
-}
-
-void StubDomain::Wake(sd_reason reason, Time now) {
-  if (host_proposal_ != kNever) notices_.push_back(SuspendCancelled{reason});
-  DropSuspend();
-  cycle_.RequestRestore(reason, now);
-}
-
-// -- suspending --
-
-bool StubDomain::AwaitedFlowsCovered() const {
-  return std::ranges::all_of(stubs_.all(), [this](const auto& entry) {
-    const TcpFlow* flow = FlowOf(entry.second);
-    return flow == nullptr || (flow->established() && flow->covered());
-  });
-}
-
-bool StubDomain::AllFlowsCovered() const {
-  bool covered = true;
-  flows_->table.ForEach([&covered](const TcpFlow& flow) {
-    // An untracked flow is not adopted, so nothing is won by waiting for it.
-    covered = covered && (!flow.tracked() || flow.closed() || flow.covered());
-  });
-  return covered;
-}
-
-Time StubDomain::SuspendDue() const {
-  if (!cycle_.running()) return kNever;
-  Time stub_proposal = stubs_.NextProposal();
-  if (stub_proposal != kNever && !AwaitedFlowsCovered()) stub_proposal = kNever;
-  const Time proposal = std::min(stub_proposal, host_proposal_);
-  if (proposal == kNever) return kNever;
-  return AllFlowsCovered() ? proposal : proposal + kQuiet;
-}
-
-void StubDomain::DropSuspend() {
-  host_proposal_ = kNever;
-  stubs_.StopProposing();
-}
-
-void StubDomain::UpdateRecording() {
-  flows_->table.Record(!cycle_.running() || host_proposal_ != kNever ||
-                       stubs_.NextProposal() != kNever);
 }
 
 // -- effects --
 
 bool StubDomain::pending() const {
-  return !notices_.empty() || cycle_.restore_due() || SuspendDue() <= now_ ||
-         outbound_.deliverable(cycle_.stopped()) || outbound_.reopenable() ||
-         flows_->table.needs_flush() || (gate_opens_ != kNever && !agent_);
+  return !notices_.empty() || cycle_.restore_due() || RepliesWake() ||
+         SuspendDue() <= now_ || outbound_.deliverable(cycle_.stopped()) ||
+         outbound_.reopenable() || flows_->table.needs_flush() ||
+         (gate_opens_ != kNever && !agent_);
 }
 
 Time StubDomain::NextDeadline() const {
@@ -363,6 +337,8 @@ Time StubDomain::NextDeadline() const {
 void StubDomain::OnTimer(Time now) {
   EndWatched(now);
   EndTimedOut(now);
+  // Fewer replies may be needed than when the last one came.
+  if (RepliesWake()) Wake(SD_REASON_REPLY, now);
   flows_->table.OnTimer(now, outbound_);
   if (gate_opens_ <= now || (gate_opens_ != kNever && !agent_)) OpenGate(now);
 }
@@ -370,6 +346,7 @@ void StubDomain::OnTimer(Time now) {
 void StubDomain::Dispatch(Time now) {
   OnTimer(Advance(now));
   UpdateRecording();
+  Consider(now_);
   for (int i = 0; i < kDispatchBatch && DeliverOne(); ++i) {
   }
 }
@@ -387,8 +364,7 @@ bool StubDomain::DeliverOne() {
   } else if (cycle_.restore_due()) {
     callbacks_.restore(opaque_, cycle_.TakeRestore());
   } else if (SuspendDue() <= now_) {
-    DropSuspend();
-    cycle_.Begin();
+    BeginSuspend(now_);
     callbacks_.suspend(opaque_);
   } else if (auto item = outbound_.Next(cycle_.stopped())) {
     DeliverFrame(std::move(*item));
@@ -442,6 +418,8 @@ sd_info StubDomain::Info() const {
       .agent = agent_,
       .flows = static_cast<uint32_t>(flows_->table.size()),
       .stubs = static_cast<uint32_t>(stubs_.size()),
+      .guest_inhibits = inhibitors_.count(SD_OWNER_GUEST),
+      .host_inhibits = inhibitors_.count(SD_OWNER_HOST),
       .kept = flows_->table.kept(),
       .condition_met = met == kNever ? 0 : ToNs(met),
       .idle_flow_bytes = FlowTable::IdleFlowBytes(),

@@ -8,8 +8,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "accept/acceptor.h"
@@ -17,6 +19,11 @@
 #include "cycle/suspend_cycle.h"
 #include "effect/notice.h"
 #include "effect/outbound_queue.h"
+#include "policy/decision_log.h"
+#include "policy/inhibitors.h"
+#include "policy/judgement.h"
+#include "policy/registered_threads.h"
+#include "policy/suspend_guard.h"
 #include "stubdomain/stubdomain.h"
 #include "tcp/buffer_budget.h"
 #include "tcp/flow_table.h"
@@ -41,7 +48,8 @@ inline constexpr size_t kMaxPendingNotices = 1024;
 // how far each connection is. Whatever may end a wait (a frame, a timer, a
 // stopped VM) is followed by Settle(), which judges the waits concerned. A wait
 // that ends wakes the guest: it takes back a suspend that is only proposed, or
-// has SuspendCycle request a restore. Once the vCPUs are stopped, the frames
+// has SuspendCycle request a restore, if the policy does not ask for more
+// replies first. Once the vCPUs are stopped, the frames
 // from the peers are the flows', or are answered, or are held. When the VM runs
 // again, held frames go first; what the flows kept follows once the guest is
 // ready for it.
@@ -83,8 +91,18 @@ class StubDomain {
   sd_refusal Cancel(sd_owner owner, uint32_t number, Time now);
   sd_refusal Suspend(Time now);
   sd_refusal Restore(Time now);
-  void SetAgent(bool present) { agent_ = present; }
+  void SetAgent(bool present);
   void OnReady(Time now);
+
+  // -- threads of the guest --
+  sd_refusal RegisterThread(std::string_view name, Time now, uint32_t* thread);
+  sd_refusal LeaveThread(uint32_t thread, Time now);
+  std::vector<sd_thread_info> Threads() const;
+
+  // -- what keeps the VM running --
+  sd_refusal Inhibit(sd_owner owner, Time now);
+  sd_refusal Allow(sd_owner owner, Time now);
+  std::vector<sd_decision> Decisions(Time now) const;
 
   // -- connections without their socket --
   sd_refusal Detach(const sd_flow_id& id, Time now);
@@ -164,8 +182,21 @@ class StubDomain {
   void Alert(uint32_t number, const ListenerStub::Alerts& alerts, Time now);
   void End(uint32_t number, sd_outcome outcome, uint64_t bytes,
            const sd_claim& claim = {});
+  // A wait ended, which wakes a guest that is not to sleep on.
   void EndAndWake(uint32_t number, const Ending& ending, Time now);
-  // A wait ended, so the guest has something to do.
+  // The replies that were kept for the guest.
+  struct Replies {
+    uint32_t awaited = 0;   // threads, and waits of none, also the answered
+    uint32_t answered = 0;  // of them
+    uint32_t importance = 0;
+  };
+  Replies KeptReplies() const;
+  // They wake the guest.
+  bool RepliesWake() const;
+  sd_why WhyAwake(sd_reason reason) const;
+  // Wakes a guest that is suspended, or about to be.
+  void RequestRestore(sd_reason reason, Time now);
+  // The guest has something to do.
   void Wake(sd_reason reason, Time now);
 
   // -- suspending --
@@ -174,9 +205,21 @@ class StubDomain {
   // the stub.
   bool AwaitedFlowsCovered() const;
   bool AllFlowsCovered() const;
+  // What the guest asked for is no longer asked for.
+  void ForgetAgent();
+  // The registered threads that wait, and when each proposes a suspend; kNever:
+  // it does not.
+  std::map<uint32_t, Time> WaitingThreads() const;
+  // When enough waits have proposed a suspend; kNever: too few have.
+  Time ProposedByWaits() const;
+  PauseView View() const;
   // When the suspend that is proposed may begin, if nothing happens until
   // then; kNever: not without an event.
   Time SuspendDue() const;
+  // Notes why the guest runs on, if a suspend is proposed.
+  void Consider(Time now);
+  void BeginSuspend(Time now);
+  sd_decision Terms(sd_decided decided, sd_why why, Time now) const;
   void DropSuspend();
   // Has the flows record what the guest sends from the proposal of a suspend
   // until it is over.
@@ -197,6 +240,10 @@ class StubDomain {
   SuspendCycle cycle_;
   std::unique_ptr<Flows> flows_;
   ListenerStubs stubs_;
+  RegisteredThreads threads_;
+  Inhibitors inhibitors_;
+  SuspendGuard guard_;
+  DecisionLog decisions_;
   OwnAddresses own_addresses_;
   Acceptor acceptor_;
   HeldFrames held_;

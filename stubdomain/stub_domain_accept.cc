@@ -82,13 +82,16 @@ void StubDomain::OnAwaited(ListenerStub& stub, const Packet& packet,
 bool StubDomain::HoldAwaited(ListenerStub::Kind kind, unsigned port,
                              const Packet& packet, const Ending& ending,
                              Time now) {
-  ListenerStub* stub = stubs_.FindFor(kind, FlowToGuest(packet));
-  if (stub == nullptr || !own_addresses_.IsFor(port, packet.link) ||
+  const FlowId id = FlowToGuest(packet);
+  ListenerStub* stub = stubs_.FindFor(kind, id);
+  // More of what was awaited, for a guest that was not woken by the first.
+  const bool more = stub == nullptr && stubs_.AnyAnsweredFor(kind, id);
+  if ((stub == nullptr && !more) || !own_addresses_.IsFor(port, packet.link) ||
       !ChecksumOk(packet)) {
     return false;
   }
   held_.Hold(port, packet);
-  OnAwaited(*stub, packet, ending, now);
+  if (!more) OnAwaited(*stub, packet, ending, now);
   return true;
 }
 

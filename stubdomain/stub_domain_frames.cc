@@ -146,10 +146,11 @@ void StubDomain::OnSegmentToStoppedGuest(unsigned port, const Packet& packet,
     return;
   }
   if (flow == nullptr) return;
-  const bool unmatched = !flow->awaited() && PeerProgress::Of(flow) != before;
+  const bool unmatched = !flow->awaited() && !stubs_.AnyAnsweredOn(*flow) &&
+                         PeerProgress::Of(flow) != before;
   if (flow->awaited()) Settle(*flow, now);
   if (unmatched) OnUnmatched(packet, now);
-  if (flow->full()) cycle_.RequestRestore(SD_REASON_BUFFER, now);
+  if (flow->full()) RequestRestore(SD_REASON_BUFFER, now);
 }
 
 void StubDomain::HoldUnanswerable(unsigned port, const Packet& packet,
@@ -171,7 +172,7 @@ void StubDomain::OnUnmatched(const Packet& packet, Time now) {
     notices_.push_back(UnmatchedCame{Describe(packet)});
   }
   if (config_.unmatched == SD_UNMATCHED_RESTORE) {
-    cycle_.RequestRestore(SD_REASON_UNMATCHED, now);
+    RequestRestore(SD_REASON_UNMATCHED, now);
   }
 }
 

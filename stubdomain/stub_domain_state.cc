@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::array<uint8_t, 8> kMagic = {'S', 'T', 'U', 'B',
                                            'D', 'O', 'M', '\n'};
-constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersion = 4;
 constexpr size_t kCrcLength = 4;
 
 // The order of the parts, each of which there is once.
@@ -28,6 +28,7 @@ enum class Part : uint32_t {
   kHeld = 5,
   kFlows = 6,
   kAcceptor = 7,
+  kPolicy = 8,
 };
 
 template <class Fill>
@@ -139,6 +140,11 @@ std::vector<uint8_t> StubDomain::Save(Time now) const {
            [&](Writer& part) { flows_->table.Save(part); });
   SavePart(Part::kAcceptor, writer,
            [&](Writer& part) { acceptor_.Save(part, now); });
+  SavePart(Part::kPolicy, writer, [&](Writer& part) {
+    threads_.Save(part);
+    inhibitors_.Save(part);
+    guard_.Save(part, now);
+  });
   writer.U32(Crc32(writer.data()));
   return writer.Take();
 }
@@ -176,7 +182,11 @@ sd_refusal StubDomain::Load(std::span<const uint8_t> data, Time now) {
           Part::kFlows, reader,
           [&](Reader& part) { return next.flows_->table.Load(part, now); }) &&
       LoadPart(Part::kAcceptor, reader,
-               [&](Reader& part) { return next.acceptor_.Load(part, now); });
+               [&](Reader& part) { return next.acceptor_.Load(part, now); }) &&
+      LoadPart(Part::kPolicy, reader, [&](Reader& part) {
+        return next.threads_.Load(part) && next.inhibitors_.Load(part) &&
+               next.guard_.Load(part, now);
+      });
   if (!ok || reader.left() != 0) return SD_REFUSED_BAD_STATE;
   next.now_ = now;
   next.Resume(now);

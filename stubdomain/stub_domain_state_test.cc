@@ -267,9 +267,9 @@ TEST(StateTest, ContentThatDoesNotFillItsPartIsRefused) {
   Trace trace;
   std::vector<uint8_t> state = trace.Save();
   // The last part: number, length, content; then the checksum.
-  constexpr uint8_t kAcceptor = 1 + (2 + 2 + 1 + 1) + 4;
-  uint8_t& length = *(state.end() - 4 - kAcceptor - 8);
-  ASSERT_EQ(length, kAcceptor);
+  constexpr uint8_t kPolicy = (4 + 4) + (4 + 4) + (1 + 4);
+  uint8_t& length = *(state.end() - 4 - kPolicy - 8);
+  ASSERT_EQ(length, kPolicy);
   ++length;
   state.push_back(0);
   EXPECT_EQ(Load(trace, Sealed(state)), SD_REFUSED_BAD_STATE);

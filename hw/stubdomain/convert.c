@@ -22,6 +22,8 @@ QEMU_BUILD_BUG_ON((int)STUBDOMAIN_UNMATCHED_RESTORE !=
                   (int)SD_UNMATCHED_RESTORE);
 QEMU_BUILD_BUG_ON((int)STUBDOMAIN_OWNER_HOST != (int)SD_OWNER_HOST);
 QEMU_BUILD_BUG_ON((int)STUBDOMAIN_PROTOCOL_UDP != (int)SD_UDP);
+QEMU_BUILD_BUG_ON((int)STUBDOMAIN_DECIDED_WAKE != (int)SD_DECIDED_WAKE);
+QEMU_BUILD_BUG_ON((int)STUBDOMAIN_WHY_BUFFER != (int)SD_WHY_BUFFER);
 
 static bool endpoint_from_qapi(const StubdomainEndpoint *endpoint,
                                const char *name, struct sd_address *out,
@@ -172,6 +174,27 @@ static bool plan_from_qapi(StubdomainPlan *plan, struct sd_wait *out,
     return out->plan != NULL;
 }
 
+/* Who waits. */
+static bool waiter_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
+                             struct sd_wait *out, Error **errp)
+{
+    if (wait->has_thread && owner != SD_OWNER_GUEST) {
+        error_setg(errp, "thread: only for waits of the guest");
+        return false;
+    }
+    if (wait->has_thread && wait->thread == 0) {
+        error_setg(errp, "thread: must be the number of a registered thread");
+        return false;
+    }
+    out->thread = wait->thread;
+    if (wait->importance > SD_MAX_IMPORTANCE) {
+        error_setg(errp, "importance: must be 0 to %d", SD_MAX_IMPORTANCE);
+        return false;
+    }
+    out->importance = wait->importance;
+    return true;
+}
+
 bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
                                struct sd_wait *out, Error **errp)
 {
@@ -192,7 +215,9 @@ bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
     out->received = wait->received;
     out->timeout_ms = wait->timeout;
     out->suspend = wait->has_suspend ? wait->suspend : owner == SD_OWNER_GUEST;
-    return plan_from_qapi(wait->plan, out, errp);
+    out->elapsed_ms = wait->elapsed;
+    return waiter_from_qapi(wait, owner, out, errp) &&
+           plan_from_qapi(wait->plan, out, errp);
 }
 
 void stubdomain_wait_clear(struct sd_wait *wait)
@@ -280,7 +305,58 @@ StubdomainStubInfoList *stubdomain_stubs_to_qapi(StubdomainPCI *dev, size_t max)
         if (info->has_timeout_left) {
             info->timeout_left = stubs[i].timeout_left_ms;
         }
+        info->has_thread = stubs[i].thread != 0;
+        info->thread = stubs[i].thread;
+        info->importance = stubs[i].importance;
         QAPI_LIST_APPEND(tail, info);
+    }
+    return list;
+}
+
+StubdomainThreadInfoList *stubdomain_threads_to_qapi(StubdomainPCI *dev)
+{
+    StubdomainThreadInfoList *list = NULL, **tail = &list;
+    size_t count = sd_get_threads(dev->core, NULL, 0);
+    g_autofree struct sd_thread_info *threads =
+        g_new(struct sd_thread_info, count);
+
+    sd_get_threads(dev->core, threads, count);
+    for (size_t i = 0; i < count; i++) {
+        StubdomainThreadInfo *info = g_new0(StubdomainThreadInfo, 1);
+
+        info->thread = threads[i].thread;
+        info->name = threads[i].name[0] ? g_strdup(threads[i].name) : NULL;
+        info->waiting = threads[i].waiting;
+        QAPI_LIST_APPEND(tail, info);
+    }
+    return list;
+}
+
+StubdomainDecisionList *stubdomain_decisions_to_qapi(StubdomainPCI *dev)
+{
+    StubdomainDecisionList *list = NULL, **tail = &list;
+    struct sd_decision decisions[SD_MAX_DECISIONS];
+    size_t count = sd_get_decisions(dev->core, stubdomain_now(), decisions,
+                                    ARRAY_SIZE(decisions));
+
+    for (size_t i = 0; i < count; i++) {
+        StubdomainDecision *decision = g_new0(StubdomainDecision, 1);
+
+        decision->decided = (StubdomainDecided)decisions[i].decided;
+        decision->why = (StubdomainWhy)decisions[i].why;
+        decision->age = decisions[i].age_ms;
+        decision->has_due = decisions[i].due_ms != SD_NEVER;
+        decision->due = decision->has_due ? decisions[i].due_ms : 0;
+        decision->registered = decisions[i].registered;
+        decision->waiting = decisions[i].waiting;
+        decision->needed = decisions[i].needed;
+        decision->awaited = decisions[i].awaited;
+        decision->answered = decisions[i].answered;
+        decision->replies = decisions[i].replies;
+        decision->importance = decisions[i].importance;
+        decision->inhibits = decisions[i].inhibits;
+        decision->suspends = decisions[i].suspends;
+        QAPI_LIST_APPEND(tail, decision);
     }
     return list;
 }

@@ -101,14 +101,30 @@ static uint32_t lay_stub(StubdomainPCI *dev, const StubdomainWait *wait,
                           &response->stub);
     stubdomain_wait_clear(&converted);
     if (refusal != SD_OK) {
-        return result_of(refusal, refusal == SD_REFUSED_TOO_MANY_STUBS ||
-                                  refusal == SD_REFUSED_PLANS_TOO_LARGE ||
-                                  refusal == SD_REFUSED_PLAN_FORMAT
-                                  ? "" : "flow: ", errp);
+        return result_of(refusal,
+                         refusal == SD_REFUSED_TOO_MANY_STUBS ||
+                         refusal == SD_REFUSED_PLANS_TOO_LARGE ||
+                         refusal == SD_REFUSED_PLAN_FORMAT ? "" :
+                         refusal == SD_REFUSED_UNKNOWN_THREAD ? "thread: " :
+                         "flow: ", errp);
     }
     response->has_stub = true;
     dev->last_stub = response->stub;
     return STUBDOMAIN_RESULT_OK;
+}
+
+static uint32_t register_thread(StubdomainPCI *dev,
+                                const StubdomainRegistration *registration,
+                                StubdomainGuestResponse *response, Error **errp)
+{
+    enum sd_refusal refusal = sd_register_thread(dev->core,
+                                                 registration->name ?: "",
+                                                 stubdomain_now(),
+                                                 &response->thread);
+
+    response->has_thread = refusal == SD_OK;
+    return result_of(refusal, refusal == SD_REFUSED_THREAD_NAME ? "name: " : "",
+                     errp);
 }
 
 /* A connection that loses its socket, or gets one. */
@@ -176,6 +192,17 @@ static uint32_t execute(StubdomainPCI *dev,
     case STUBDOMAIN_GUEST_OP_CONNECT:
         return change_socket(dev, request, request->u.connect.flow, response,
                              errp);
+    case STUBDOMAIN_GUEST_OP_REGISTER:
+        return register_thread(dev, &request->u.q_register, response, errp);
+    case STUBDOMAIN_GUEST_OP_LEAVE:
+        return result_of(sd_leave_thread(dev->core, request->u.leave.thread,
+                                         stubdomain_now()), "thread: ", errp);
+    case STUBDOMAIN_GUEST_OP_INHIBIT:
+        return result_of(sd_inhibit(dev->core, SD_OWNER_GUEST,
+                                    stubdomain_now()), "op: ", errp);
+    case STUBDOMAIN_GUEST_OP_ALLOW:
+        return result_of(sd_allow(dev->core, SD_OWNER_GUEST, stubdomain_now()),
+                         "op: ", errp);
     case STUBDOMAIN_GUEST_OP_RESULTS:
         collect_ended(dev, response);
         return STUBDOMAIN_RESULT_OK;

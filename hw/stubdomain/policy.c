@@ -15,7 +15,8 @@ static const struct {
     const char *name;
     size_t offset;
     const char *description;
-} policy_times[] = {
+    uint32_t max; /* 0: any number */
+} policy_numbers[] = {
     { "suspend-delay", offsetof(StubdomainPCI, config.suspend_delay_ms),
       "Milliseconds from a wait message to the suspend that it proposes" },
     { "ready-timeout", offsetof(StubdomainPCI, config.ready_timeout_ms),
@@ -23,6 +24,25 @@ static const struct {
     { "keepalive", offsetof(StubdomainPCI, config.keepalive_ms),
       "Milliseconds between keep-alives to the peers of a suspended guest; "
       "0: none" },
+    { "pause-threads", offsetof(StubdomainPCI, config.policy.pause_threads),
+      "Registered threads that must wait before a suspend; 0: as many as "
+      "pause-share says" },
+    { "pause-share", offsetof(StubdomainPCI, config.policy.pause_share),
+      "Percent of the registered threads that must wait before a suspend",
+      100 },
+    { "wake-replies", offsetof(StubdomainPCI, config.policy.wake_replies),
+      "Replies that must have come to wake a suspended guest" },
+    { "wake-share", offsetof(StubdomainPCI, config.policy.wake_share),
+      "Percent of the awaited replies that must have come as well", 100 },
+    { "wake-importance", offsetof(StubdomainPCI, config.policy.wake_importance),
+      "Importance of a reply that wakes a suspended guest at once; 6: none",
+      SD_MAX_IMPORTANCE + 1 },
+    { "suspend-interval", offsetof(StubdomainPCI,
+                                   config.policy.min_interval_ms),
+      "Milliseconds from a restore to the next suspend that waits propose" },
+    { "suspend-budget", offsetof(StubdomainPCI, config.policy.budget),
+      "Suspends in any minute that waits may propose; 0: any number",
+      SD_MAX_BUDGET },
 };
 
 static void policy_changed(StubdomainPCI *dev)
@@ -33,22 +53,30 @@ static void policy_changed(StubdomainPCI *dev)
     }
 }
 
-static void get_policy_time(Object *obj, Visitor *v, const char *name,
-                            void *opaque, Error **errp)
+static void get_policy_number(Object *obj, Visitor *v, const char *name,
+                              void *opaque, Error **errp)
 {
-    uint32_t *field = (void *)obj + (uintptr_t)opaque;
+    uint32_t *field = (void *)obj + policy_numbers[(uintptr_t)opaque].offset;
 
     visit_type_uint32(v, name, field, errp);
 }
 
-static void set_policy_time(Object *obj, Visitor *v, const char *name,
-                            void *opaque, Error **errp)
+static void set_policy_number(Object *obj, Visitor *v, const char *name,
+                              void *opaque, Error **errp)
 {
-    uint32_t *field = (void *)obj + (uintptr_t)opaque;
+    size_t i = (uintptr_t)opaque;
+    uint32_t *field = (void *)obj + policy_numbers[i].offset;
+    uint32_t value;
 
-    if (visit_type_uint32(v, name, field, errp)) {
-        policy_changed(STUBDOMAIN_PCI(obj));
+    if (!visit_type_uint32(v, name, &value, errp)) {
+        return;
     }
+    if (policy_numbers[i].max && value > policy_numbers[i].max) {
+        error_setg(errp, "%s: must be 0 to %u", name, policy_numbers[i].max);
+        return;
+    }
+    *field = value;
+    policy_changed(STUBDOMAIN_PCI(obj));
 }
 
 static int get_unmatched(Object *obj, Error **errp)
@@ -88,12 +116,12 @@ static void set_working_set(Object *obj, bool value, Error **errp)
 
 void stubdomain_add_policy(ObjectClass *klass)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(policy_times); i++) {
-        object_class_property_add(klass, policy_times[i].name, "uint32",
-                                  get_policy_time, set_policy_time, NULL,
-                                  (void *)policy_times[i].offset);
-        object_class_property_set_description(klass, policy_times[i].name,
-                                              policy_times[i].description);
+    for (uintptr_t i = 0; i < ARRAY_SIZE(policy_numbers); i++) {
+        object_class_property_add(klass, policy_numbers[i].name, "uint32",
+                                  get_policy_number, set_policy_number, NULL,
+                                  (void *)i);
+        object_class_property_set_description(klass, policy_numbers[i].name,
+                                              policy_numbers[i].description);
     }
     object_class_property_add_enum(klass, "unmatched", "StubdomainUnmatched",
                                    &StubdomainUnmatched_lookup,

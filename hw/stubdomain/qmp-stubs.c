@@ -34,6 +34,10 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
                                         bool has_timeout, uint32_t timeout,
                                         StubdomainPlan *plan,
                                         bool has_suspend, bool suspend,
+                                        bool has_thread, uint32_t thread,
+                                        bool has_importance,
+                                        uint8_t importance,
+                                        bool has_elapsed, uint32_t elapsed,
                                         Error **errp)
 {
     no_device(errp);
@@ -57,6 +61,16 @@ void qmp_stubdomain_suspend(Error **errp)
 }
 
 void qmp_stubdomain_restore(Error **errp)
+{
+    no_device(errp);
+}
+
+void qmp_stubdomain_inhibit(Error **errp)
+{
+    no_device(errp);
+}
+
+void qmp_stubdomain_allow(Error **errp)
 {
     no_device(errp);
 }

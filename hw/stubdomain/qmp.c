@@ -52,6 +52,10 @@ StubdomainInfoList *qmp_query_stubdomain(Error **errp)
     info->flows = core.flows;
     info->kept = core.kept;
     info->stubs = core.stubs;
+    info->threads = stubdomain_threads_to_qapi(dev);
+    info->guest_inhibits = core.guest_inhibits;
+    info->host_inhibits = core.host_inhibits;
+    info->decisions = stubdomain_decisions_to_qapi(dev);
     QAPI_LIST_PREPEND(list, info);
     return list;
 }
@@ -72,6 +76,10 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
                                         bool has_timeout, uint32_t timeout,
                                         StubdomainPlan *plan,
                                         bool has_suspend, bool suspend,
+                                        bool has_thread, uint32_t thread,
+                                        bool has_importance,
+                                        uint8_t importance,
+                                        bool has_elapsed, uint32_t elapsed,
                                         Error **errp)
 {
     const StubdomainWait wait = {
@@ -87,6 +95,12 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
         .plan = plan,
         .has_suspend = has_suspend,
         .suspend = suspend,
+        .has_thread = has_thread,
+        .thread = thread,
+        .has_importance = has_importance,
+        .importance = importance,
+        .has_elapsed = has_elapsed,
+        .elapsed = elapsed,
     };
     StubdomainPCI *dev = stubdomain_find(errp);
     StubdomainStubId *id;
@@ -154,6 +168,26 @@ void qmp_stubdomain_restore(Error **errp)
         return;
     }
     if (dev && !refused(sd_restore(dev->core, stubdomain_now()), errp)) {
+        stubdomain_kick(dev);
+    }
+}
+
+void qmp_stubdomain_inhibit(Error **errp)
+{
+    StubdomainPCI *dev = stubdomain_find(errp);
+
+    if (dev && !refused(sd_inhibit(dev->core, SD_OWNER_HOST, stubdomain_now()),
+                        errp)) {
+        stubdomain_kick(dev);
+    }
+}
+
+void qmp_stubdomain_allow(Error **errp)
+{
+    StubdomainPCI *dev = stubdomain_find(errp);
+
+    if (dev && !refused(sd_allow(dev->core, SD_OWNER_HOST, stubdomain_now()),
+                        errp)) {
         stubdomain_kick(dev);
     }
 }

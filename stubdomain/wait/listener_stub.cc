@@ -78,6 +78,9 @@ ListenerStub::ListenerStub(uint32_t number, const sd_wait& wait, Time now)
       guest_port_(wait.guest_port != 0 ? wait.guest_port
                                        : wait.flow.guest.port),
       at_handshake_(wait.bytes == 0),
+      thread_(wait.thread),
+      importance_(wait.importance),
+      began_(now - std::chrono::milliseconds(wait.elapsed_ms)),
       handler_(wait.bytes) {
   if (wait.protocol == SD_UDP) {
     kind_ = Kind::kPair;
@@ -89,7 +92,8 @@ ListenerStub::ListenerStub(uint32_t number, const sd_wait& wait, Time now)
                                           now);
   }
   if (wait.timeout_ms != 0) {
-    timeout_ = now + std::chrono::milliseconds(wait.timeout_ms);
+    timeout_ =
+        std::max(now, began_ + std::chrono::milliseconds(wait.timeout_ms));
   }
 }
 
@@ -202,6 +206,8 @@ sd_stub_info ListenerStub::Info(const TcpFlow* flow, Time now) const {
       .bytes = flow != nullptr ? ReplyBytes(*flow) : 0,
       .wanted = watch_ == nullptr ? handler_.bytes() : 0,
       .timeout_left_ms = MillisecondsLeft(timeout_, now),
+      .thread = thread_,
+      .importance = importance_,
   };
 }
 
@@ -215,6 +221,9 @@ void ListenerStub::Save(Writer& writer, Time now) const {
   writer.U64(before_);
   writer.U16(guest_port_);
   writer.Bool(at_handshake_);
+  writer.U32(thread_);
+  writer.U8(importance_);
+  SaveTime(began_, now, writer);
   writer.U64(handler_.bytes());
   writer.Bool(watch_ != nullptr);
   if (watch_ != nullptr) watch_->Save(writer, now);
@@ -237,6 +246,10 @@ ListenerStub ListenerStub::Load(Reader& reader, Time now) {
   stub.before_ = reader.U64();
   stub.guest_port_ = reader.U16();
   stub.at_handshake_ = reader.Bool();
+  stub.thread_ = reader.U32();
+  stub.importance_ = reader.U8();
+  if (stub.importance_ > SD_MAX_IMPORTANCE) reader.Fail();
+  stub.began_ = LoadTime(reader, now);
   stub.handler_ = DefaultHandler(reader.U64());
   if (reader.Bool()) {
     stub.watch_ = ReplyWatch::Load(reader, stub.kind_ == Kind::kPair, now);

@@ -55,6 +55,11 @@ class ListenerStub {
   const FlowId& flow_id() const { return flow_id_; }
   // The port of the guest that answered connections are handed to.
   uint16_t guest_port() const { return guest_port_; }
+  // The registered thread that waits, and may have left since; 0: none.
+  uint32_t thread() const { return thread_; }
+  uint8_t importance() const { return importance_; }
+  // When the program's call began.
+  Time began() const { return began_; }
   // When it times out; kNever: never.
   Time timeout() const { return timeout_; }
   // It may end by what happens to the flow.
@@ -70,6 +75,8 @@ class ListenerStub {
   // It has a plan, which looks at what comes. What the plan alerts of is
   // appended to `alerts` of the following.
   bool watches() const { return watch_ != nullptr; }
+  // It has ended, so that the plan looks at nothing any more.
+  void EndWatch() { watch_.reset(); }
   // Memory that the plan may take.
   size_t plan_weight() const;
   using Alerts = std::vector<sd_claim>;
@@ -110,7 +117,10 @@ class ListenerStub {
   FlowId flow_id_;
   uint64_t before_ = 0;  // bytes of the peer's stream before the reply
   uint16_t guest_port_ = 0;
-  bool at_handshake_ = false;          // no byte is waited for
+  bool at_handshake_ = false;  // no byte is waited for
+  uint32_t thread_ = 0;
+  uint8_t importance_ = 0;
+  Time began_{};
   DefaultHandler handler_;             // without a plan
   std::unique_ptr<ReplyWatch> watch_;  // with one
   Time timeout_ = kNever;

@@ -58,6 +58,25 @@ ListenerStub* ListenerStubs::FindFor(ListenerStub::Kind kind,
   return at == stubs_.end() ? nullptr : &at->second;
 }
 
+void ListenerStubs::Answer(uint32_t number) {
+  const auto at = stubs_.find(number);
+  answered_.push_back(std::move(at->second));
+  answered_.back().EndWatch();
+  stubs_.erase(at);
+}
+
+bool ListenerStubs::AnyAnsweredOn(const TcpFlow& flow) const {
+  return std::ranges::any_of(
+      answered_, [&](const ListenerStub& stub) { return stub.IsOn(flow); });
+}
+
+bool ListenerStubs::AnyAnsweredFor(ListenerStub::Kind kind,
+                                   const FlowId& id) const {
+  return std::ranges::any_of(answered_, [&](const ListenerStub& stub) {
+    return stub.IsFor(kind, id);
+  });
+}
+
 void ListenerStubs::StopProposing() {
   for (auto& [number, stub] : stubs_) stub.StopProposing();
 }
@@ -90,16 +109,23 @@ void ListenerStubs::Save(Writer& writer, Time now) const {
   writer.U32(last_number_);
   writer.U32(static_cast<uint32_t>(stubs_.size()));
   for (const auto& [number, stub] : stubs_) stub.Save(writer, now);
+  writer.U32(static_cast<uint32_t>(answered_.size()));
+  for (const ListenerStub& stub : answered_) stub.Save(writer, now);
 }
 
 bool ListenerStubs::Load(Reader& reader, Time now) {
   stubs_.clear();
+  answered_.clear();
   last_number_ = reader.U32();
   const uint32_t count = reader.U32();
   for (uint32_t i = 0; i < count && reader.ok(); ++i) {
     ListenerStub stub = ListenerStub::Load(reader, now);
     const uint32_t number = stub.number();
     if (!stubs_.emplace(number, std::move(stub)).second) return reader.Fail();
+  }
+  const uint32_t answered = reader.U32();
+  for (uint32_t i = 0; i < answered && reader.ok(); ++i) {
+    answered_.push_back(ListenerStub::Load(reader, now));
   }
   return reader.ok();
 }

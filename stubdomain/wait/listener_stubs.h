@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "wait/listener_stub.h"
 
@@ -15,6 +16,9 @@ namespace stubdomain {
 
 // The listener stubs by number, which is the order in which they were laid.
 // How many there may be is for the caller to check.
+//
+// A stub whose reply came while the VM was suspended, and did not wake it, is
+// answered: it is not open any more, and stays until the guest runs.
 class ListenerStubs {
  public:
   // Lays a stub under a number that no other stub had (until 2^32 were laid).
@@ -23,6 +27,9 @@ class ListenerStubs {
   ListenerStub& Add(const sd_wait& wait, Time now);
   // `number` is open.
   void Remove(uint32_t number) { stubs_.erase(number); }
+  // `number` is open, and answered from now on.
+  void Answer(uint32_t number);
+  void ForgetAnswered() { answered_.clear(); }
   // Null if it is not open.
   const ListenerStub* Find(uint32_t number) const;
   bool AnyOn(const TcpFlow& flow) const;
@@ -32,6 +39,9 @@ class ListenerStubs {
   size_t plan_weight() const;
   // The first that waits for a connection or datagram like this; null: none.
   ListenerStub* FindFor(ListenerStub::Kind kind, const FlowId& id);
+  // The same of those that are answered.
+  bool AnyAnsweredOn(const TcpFlow& flow) const;
+  bool AnyAnsweredFor(ListenerStub::Kind kind, const FlowId& id) const;
   // Drops all that the open waits propose.
   void StopProposing();
 
@@ -39,6 +49,7 @@ class ListenerStubs {
   bool empty() const { return stubs_.empty(); }
   const std::map<uint32_t, ListenerStub>& all() const { return stubs_; }
   std::map<uint32_t, ListenerStub>& all() { return stubs_; }
+  const std::vector<ListenerStub>& answered() const { return answered_; }
   // The first timeout, the first time at which a plan has something to say, and
   // the first proposal; kNever: none.
   Time NextTimeout() const;
@@ -53,6 +64,7 @@ class ListenerStubs {
   uint32_t NextNumber();
 
   std::map<uint32_t, ListenerStub> stubs_;
+  std::vector<ListenerStub> answered_;
   uint32_t last_number_ = 0;
 };
 

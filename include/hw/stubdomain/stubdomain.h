@@ -151,5 +151,7 @@ StubdomainFlowParameters *
 stubdomain_parameters_to_qapi(const struct sd_flow_parameters *parameters);
 StubdomainStubInfoList *stubdomain_stubs_to_qapi(StubdomainPCI *dev,
                                                  size_t max);
+StubdomainThreadInfoList *stubdomain_threads_to_qapi(StubdomainPCI *dev);
+StubdomainDecisionList *stubdomain_decisions_to_qapi(StubdomainPCI *dev);
 
 #endif

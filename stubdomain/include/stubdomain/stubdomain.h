@@ -44,6 +44,16 @@ typedef struct sd_stub sd_stub;
 #define SD_ALERTS_MAX 10
 /* No deadline. */
 #define SD_NEVER UINT64_MAX
+/* Bytes of the name of a registered thread. */
+#define SD_THREAD_NAME_MAX 64
+/* The importance of a wait is from 0 to this. */
+#define SD_MAX_IMPORTANCE 5
+/* Inhibits of the guest, and of the host. */
+#define SD_MAX_INHIBITS 65535
+/* Suspends that the budget for a minute can allow. */
+#define SD_MAX_BUDGET 600
+/* Decisions that are remembered. */
+#define SD_MAX_DECISIONS 16
 /* Longest time that a suspend waits for connections which nobody waits on to
  * be covered: what the guest has sent and the peer has not acknowledged is kept
  * from the proposal on, so that it can be sent again in the guest's name. */
@@ -129,6 +139,11 @@ enum sd_refusal {
     SD_REFUSED_PLANS_TOO_LARGE, /* the memory of all waits' plans together */
     SD_REFUSED_PLAN_FORMAT,    /* the plan is for a stream, and datagrams are
                                 * awaited */
+    SD_REFUSED_TOO_MANY_THREADS,
+    SD_REFUSED_UNKNOWN_THREAD,     /* it is not registered (any more) */
+    SD_REFUSED_THREAD_NAME,        /* longer than SD_THREAD_NAME_MAX */
+    SD_REFUSED_TOO_MANY_INHIBITS,
+    SD_REFUSED_NOT_INHIBITED,      /* not by that owner */
 };
 
 const char *sd_refusal_text(enum sd_refusal refusal);
@@ -198,6 +213,11 @@ struct sd_wait {
     uint16_t guest_port;    /* with SD_ACCEPT_ANSWER; 0: the port of .guest */
     sd_plan *plan;          /* instead of .bytes; null, and always with
                              * .accept: none */
+    uint32_t thread;        /* registered thread that waits; 0: none, see
+                             * sd_register_thread() */
+    uint8_t importance;     /* of the reply, up to SD_MAX_IMPORTANCE */
+    uint32_t elapsed_ms;    /* since the program's call began: the longest wait
+                             * and the delay before a suspend count from there */
 };
 
 struct sd_stub_info {
@@ -209,6 +229,15 @@ struct sd_stub_info {
     uint64_t bytes;
     uint64_t wanted;
     uint64_t timeout_left_ms; /* SD_NEVER: never */
+    uint32_t thread;          /* 0: none */
+    uint8_t importance;
+};
+
+/* A thread that registered. */
+struct sd_thread_info {
+    uint32_t thread;
+    char name[SD_THREAD_NAME_MAX + 1];
+    bool waiting;
 };
 
 /* The longest name of a handler. */
@@ -235,10 +264,68 @@ struct sd_alert {
     struct sd_claim claim;
 };
 
+/* When the VM is suspended, and what wakes it. */
+struct sd_policy {
+    uint32_t pause_threads;   /* registered threads that must wait; 0: a share */
+    uint32_t pause_share;     /* percent of them that must wait */
+    uint32_t wake_replies;    /* waits that must have ended by a reply */
+    uint32_t wake_share;      /* percent of the waits that must have, too */
+    uint32_t wake_importance; /* a reply of this importance wakes at once;
+                               * above SD_MAX_IMPORTANCE: none does */
+    uint32_t min_interval_ms; /* from a restore to the next suspend that waits
+                               * propose */
+    uint32_t budget;          /* suspends in any minute that waits may propose,
+                               * at most SD_MAX_BUDGET; 0: any number */
+};
+
+enum sd_decided {
+    SD_DECIDED_STAY,    /* a suspend is proposed, and the guest runs on */
+    SD_DECIDED_SUSPEND,
+    SD_DECIDED_SLEEP,   /* a reply came, and the guest sleeps on */
+    SD_DECIDED_WAKE,
+};
+
+/* Order as StubdomainWhy, which lacks the last. */
+enum sd_why {
+    SD_WHY_WAITS,          /* enough waits propose it */
+    SD_WHY_HOST,           /* the host asked for it */
+    SD_WHY_DELAY,          /* the delay from the wait on is not over */
+    SD_WHY_THREADS,        /* too few registered threads wait */
+    SD_WHY_INHIBITED,
+    SD_WHY_UNACKNOWLEDGED, /* a connection is not covered, see SD_QUIET_MS */
+    SD_WHY_INTERVAL,       /* the guest runs again for too short a time */
+    SD_WHY_BUDGET,         /* there were too many suspends in this minute */
+    SD_WHY_REPLIES,        /* enough replies, or too few */
+    SD_WHY_IMPORTANCE,     /* an important reply came */
+    SD_WHY_TIMEOUT,        /* the longest wait is over */
+    SD_WHY_UNMATCHED,      /* something came that no wait is for */
+    SD_WHY_BUFFER,         /* no more can be kept */
+    SD_WHY_NOTHING,        /* nothing proposes a suspend: not a decision */
+};
+
+/* A decision, and what it rests on. */
+struct sd_decision {
+    enum sd_decided decided;
+    enum sd_why why;
+    uint64_t age_ms;       /* when that was decided */
+    uint64_t due_ms;       /* STAY: until the suspend, if nothing happens until
+                            * then; SD_NEVER: it does not come by itself */
+    uint32_t registered;   /* threads */
+    uint32_t waiting;      /* of them */
+    uint32_t needed;       /* of them, for a suspend */
+    uint32_t awaited;      /* threads, and waits of none, that were waited for */
+    uint32_t answered;     /* of them */
+    uint32_t replies;      /* of them, for a wake */
+    uint32_t importance;   /* highest of the replies that are kept */
+    uint32_t inhibits;
+    uint32_t suspends;     /* in the last minute */
+};
+
 /* Every bound has a default; sd_config_init() sets them. */
 struct sd_config {
     uint32_t max_flows;           /* connections followed */
     uint32_t max_stubs;           /* open listener stubs */
+    uint32_t max_threads;         /* registered threads */
     uint32_t max_accepted;        /* connections that were answered, and that
                                    * the guest does not have yet */
     uint64_t flow_buffer;         /* bytes kept for one connection */
@@ -252,6 +339,7 @@ struct sd_config {
     uint32_t ready_timeout_ms;    /* longest wait for the guest's "ready" */
     uint32_t keepalive_ms;        /* keep-alives to peers while suspended; 0: none */
     enum sd_unmatched unmatched;
+    struct sd_policy policy;
 };
 
 void sd_config_init(struct sd_config *config);
@@ -356,6 +444,42 @@ enum sd_refusal sd_restore(sd_stub *stub, uint64_t now);
 void sd_agent(sd_stub *stub, bool present);
 void sd_ready(sd_stub *stub, uint64_t now);
 
+/* -- threads of the guest -- */
+
+/*
+ * Threads register by their own wish. While any is, the guest's waits propose
+ * to suspend the VM only once as many registered threads wait as the policy
+ * says; a wait that names no thread does not count then. A thread waits as long
+ * as one of its waits is open and none has ended since it last began one. While
+ * none is registered, the whole VM is one: any wait proposes.
+ *
+ * While the VM is suspended, a wait that ends by a reply wakes it if the policy
+ * says so, counting the waits of one thread once. If not, the reply is kept.
+ * Any other end of a wait but SD_CANCELLED wakes it always.
+ *
+ * A reset, sd_agent() included, forgets all threads.
+ */
+enum sd_refusal sd_register_thread(sd_stub *stub, const char *name, uint64_t now,
+                                   uint32_t *thread);
+/* Its waits stay, as waits of no thread. */
+enum sd_refusal sd_leave_thread(sd_stub *stub, uint32_t thread, uint64_t now);
+/* Fill up to `max` entries, return how many there are in all. */
+size_t sd_get_threads(const sd_stub *stub, struct sd_thread_info *threads,
+                      size_t max);
+
+/* -- what keeps the VM running -- */
+
+/* While anybody inhibits, waits do not suspend the VM; sd_suspend() does. Each
+ * call counts, up to SD_MAX_INHIBITS, until sd_allow() of the same owner. A
+ * reset, sd_agent() included, takes back those of the guest. */
+enum sd_refusal sd_inhibit(sd_stub *stub, enum sd_owner owner, uint64_t now);
+enum sd_refusal sd_allow(sd_stub *stub, enum sd_owner owner, uint64_t now);
+
+/* The last decisions, the oldest first: fill up to `max` entries, return how
+ * many there are in all (at most SD_MAX_DECISIONS). */
+size_t sd_get_decisions(const sd_stub *stub, uint64_t now,
+                        struct sd_decision *decisions, size_t max);
+
 /* -- connections without their socket -- */
 
 /*
@@ -420,6 +544,8 @@ struct sd_info {
     bool agent;
     uint32_t flows;
     uint32_t stubs;
+    uint32_t guest_inhibits;
+    uint32_t host_inhibits;
     uint64_t kept;          /* bytes kept for the guest */
     uint64_t condition_met; /* time of the last restore's cause; 0: none */
     uint64_t idle_flow_bytes; /* memory of one idle flow, for the figures */

@@ -108,6 +108,23 @@ static const struct {
     { "detach-alone", "{'op': 'detach'}", STUBDOMAIN_RESULT_SYNTAX, "flow" },
     { "connect-nowhere", "{'op': 'connect', " FLOW "}",
       STUBDOMAIN_RESULT_SYNTAX, "guest-port" },
+    { "thread-text", "{'op': 'wait', 'thread': 'main', " FLOW "}",
+      STUBDOMAIN_RESULT_SYNTAX, "thread" },
+    { "thread-negative", "{'op': 'wait', 'thread': -1, " FLOW "}",
+      STUBDOMAIN_RESULT_SYNTAX, "thread" },
+    { "importance-256", "{'op': 'wait', 'importance': 256, " FLOW "}",
+      STUBDOMAIN_RESULT_SYNTAX, "importance" },
+    { "importance-bool", "{'op': 'wait', 'importance': true, " FLOW "}",
+      STUBDOMAIN_RESULT_SYNTAX, "importance" },
+    { "elapsed-negative", "{'op': 'wait', 'elapsed': -1, " FLOW "}",
+      STUBDOMAIN_RESULT_SYNTAX, "elapsed" },
+    { "name-number", "{'op': 'register', 'name': 1}",
+      STUBDOMAIN_RESULT_SYNTAX, "name" },
+    { "inhibit-for-a-while", "{'op': 'inhibit', 'timeout': 1}",
+      STUBDOMAIN_RESULT_SYNTAX, "timeout" },
+    { "leave-alone", "{'op': 'leave'}", STUBDOMAIN_RESULT_SYNTAX, "thread" },
+    { "leave-by-name", "{'op': 'leave', 'name': 'main'}",
+      STUBDOMAIN_RESULT_SYNTAX, "thread" },
     { "cancel-4294967296", "{'op': 'cancel', 'stub': 4294967296}",
       STUBDOMAIN_RESULT_SYNTAX, "stub" },
 
@@ -176,6 +193,21 @@ static const struct {
       STUBDOMAIN_RESULT_REFUSED, "stub" },
     { "stub-0", "{'op': 'cancel', 'stub': 0}",
       STUBDOMAIN_RESULT_REFUSED, "stub" },
+    { "thread-0", "{'op': 'wait', 'thread': 0, " FLOW "}",
+      STUBDOMAIN_RESULT_REFUSED, "thread" },
+    { "unknown-thread", "{'op': 'wait', 'thread': 7, " FLOW "}",
+      STUBDOMAIN_RESULT_REFUSED, "thread: there is no such" },
+    { "importance-6", "{'op': 'wait', 'importance': 6, " FLOW "}",
+      STUBDOMAIN_RESULT_REFUSED, "importance: must be 0 to 5" },
+    { "name-65-bytes",
+      "{'op': 'register', 'name': '0123456789012345678901234567890123456789"
+      "0123456789012345678901234'}", STUBDOMAIN_RESULT_REFUSED, "name" },
+    { "allow-without-inhibit", "{'op': 'allow'}", STUBDOMAIN_RESULT_REFUSED,
+      "op: suspends are not inhibited" },
+    { "unknown-leave", "{'op': 'leave', 'thread': 1}",
+      STUBDOMAIN_RESULT_REFUSED, "thread: there is no such" },
+    { "leave-0", "{'op': 'leave', 'thread': 0}",
+      STUBDOMAIN_RESULT_REFUSED, "thread: there is no such" },
     { "detach-udp",
       "{'op': 'detach', 'flow': {'protocol': 'udp',"
       " 'peer': {'host': '10.0.0.1', 'port': 80}}}",
@@ -293,6 +325,77 @@ static void test_agent(void)
     rig_stop(&rig);
 }
 
+/* Threads that register and leave, as the host sees them. */
+static void test_threads(void)
+{
+    Rig rig = { };
+    QDict *response, *info, *thread;
+    QList *threads;
+
+    rig_start(&rig, "q35 " RIG_DEVICE ",max-threads=2");
+    for (int i = 1; i <= 2; i++) {
+        response = rig_ask(&rig, i == 1 ? "{'op': 'register', 'name': 'main'}"
+                                        : "{'op': 'register'}");
+        g_assert_cmpint(qdict_get_int(response, "thread"), ==, i);
+        g_assert_cmpuint(qdict_size(response), ==, 1);
+        qobject_unref(response);
+    }
+    rig_assert_refused(&rig, "{'op': 'register'}", STUBDOMAIN_RESULT_REFUSED,
+                       "too many registered threads");
+    info = rig_query(&rig);
+    threads = qdict_get_qlist(info, "threads");
+    g_assert_cmpuint(qlist_size(threads), ==, 2);
+    thread = qobject_to(QDict, qlist_peek(threads));
+    g_assert_cmpint(qdict_get_int(thread, "thread"), ==, 1);
+    g_assert_cmpstr(qdict_get_str(thread, "name"), ==, "main");
+    g_assert_false(qdict_get_bool(thread, "waiting"));
+    qobject_unref(info);
+
+    qobject_unref(rig_ask(&rig, "{'op': 'leave', 'thread': 1}"));
+    rig_assert_refused(&rig, "{'op': 'leave', 'thread': 1}",
+                       STUBDOMAIN_RESULT_REFUSED, "thread");
+    response = rig_ask(&rig, "{'op': 'register'}");
+    g_assert_cmpint(qdict_get_int(response, "thread"), ==, 3);
+    qobject_unref(response);
+    qobject_unref(rig_ask(&rig, "{'op': 'bye'}"));
+    info = rig_query(&rig);
+    g_assert_true(qlist_empty(qdict_get_qlist(info, "threads")));
+    qobject_unref(info);
+    rig_stop(&rig);
+}
+
+/* Each side's inhibits are its own. */
+static void test_inhibit(void)
+{
+    static const char *const sides[] = { "guest-inhibits", "host-inhibits" };
+    Rig rig = { };
+    QDict *info;
+
+    rig_start(&rig, "q35 " RIG_DEVICE);
+    for (int i = 0; i < 3; i++) {
+        qobject_unref(rig_ask(&rig, "{'op': 'inhibit'}"));
+    }
+    qobject_unref(rig_ask(&rig, "{'op': 'allow'}"));
+    qtest_qmp_assert_success(rig.qts, "{'execute': 'stubdomain-inhibit'}");
+    info = rig_query(&rig);
+    for (size_t i = 0; i < ARRAY_SIZE(sides); i++) {
+        g_assert_cmpint(qdict_get_int(info, sides[i]), ==, i == 0 ? 2 : 1);
+    }
+    g_assert_true(qlist_empty(qdict_get_qlist(info, "decisions")));
+    qobject_unref(info);
+
+    qtest_qmp_assert_success(rig.qts, "{'execute': 'stubdomain-allow'}");
+    qobject_unref(qtest_qmp_assert_failure_ref(rig.qts,
+        "{'execute': 'stubdomain-allow'}"));
+    qobject_unref(rig_ask(&rig, "{'op': 'hello'}"));
+    info = rig_query(&rig);
+    for (size_t i = 0; i < ARRAY_SIZE(sides); i++) {
+        g_assert_cmpint(qdict_get_int(info, sides[i]), ==, 0);
+    }
+    qobject_unref(info);
+    rig_stop(&rig);
+}
+
 static void test_empty_answers(void)
 {
     Rig rig = { };
@@ -321,5 +424,7 @@ void add_mailbox_tests(void)
     qtest_add_func("stubdomain/mailbox/deep-nesting", test_deep_nesting);
     qtest_add_func("stubdomain/mailbox/long-error", test_long_error);
     qtest_add_func("stubdomain/mailbox/agent", test_agent);
+    qtest_add_func("stubdomain/mailbox/threads", test_threads);
+    qtest_add_func("stubdomain/mailbox/inhibit", test_inhibit);
     qtest_add_func("stubdomain/mailbox/empty-answers", test_empty_answers);
 }

@@ -210,7 +210,20 @@ static void test_policy(void)
 {
     static const char *const times[] = { "suspend-delay", "ready-timeout",
                                          "keepalive" };
+    static const struct {
+        const char *name;
+        uint32_t max;
+    } numbers[] = {
+        { "pause-threads", UINT32_MAX },
+        { "pause-share", 100 },
+        { "wake-replies", UINT32_MAX },
+        { "wake-share", 100 },
+        { "wake-importance", 6 },
+        { "suspend-interval", UINT32_MAX },
+        { "suspend-budget", 600 },
+    };
     static const char *const fixed[] = { "max-flows", "max-stubs",
+                                         "max-threads",
                                          "flow-buffer", "total-buffer",
                                          "max-ranges", "resend-buffer",
                                          "total-resend-buffer" };
@@ -223,6 +236,14 @@ static void test_policy(void)
         assert_qmp_error(qtest_qmp_assert_failure_ref(rig.qts,
             "{'execute': 'qom-set', 'arguments': {'path': 'stub0',"
             " 'property': %s, 'value': 4294967296}}", times[i]), times[i]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        assert_set(&rig, numbers[i].name, 0);
+        assert_set(&rig, numbers[i].name, numbers[i].max);
+        assert_qmp_error(qtest_qmp_assert_failure_ref(rig.qts,
+            "{'execute': 'qom-set', 'arguments': {'path': 'stub0',"
+            " 'property': %s, 'value': %" PRIu64 "}}", numbers[i].name,
+            (uint64_t)numbers[i].max + 1), numbers[i].name);
     }
     qtest_qmp_assert_success(rig.qts, "{'execute': 'qom-set', 'arguments':"
         " {'path': 'stub0', 'property': 'unmatched', 'value': 'restore'}}");

@@ -1,0 +1,52 @@
+// Whether a VM that runs is to be suspended.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "policy/judgement.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace stubdomain {
+namespace {
+
+constexpr Duration kQuiet = std::chrono::milliseconds(SD_QUIET_MS);
+
+// What is due at `time` for this reason can begin later still.
+void Delay(Judgement& judgement, Time until, sd_why why) {
+  if (until <= judgement.due) return;
+  judgement = {until, why};
+}
+
+// Other connections get a while to be covered.
+void DelayForQuiet(const PauseView& view, Judgement& judgement) {
+  if (view.all_covered || judgement.due == kNever) return;
+  judgement = {judgement.due + kQuiet, SD_WHY_UNACKNOWLEDGED};
+}
+
+Judgement ByWaits(const PauseView& view) {
+  if (!view.proposed) return {};
+  if (view.by_waits == kNever) return {kNever, SD_WHY_THREADS};
+  if (view.inhibits != 0) return {kNever, SD_WHY_INHIBITED};
+  if (!view.awaited_covered) return {kNever, SD_WHY_UNACKNOWLEDGED};
+  Judgement judgement{view.by_waits, SD_WHY_DELAY};
+  DelayForQuiet(view, judgement);
+  Delay(judgement, view.after_interval, SD_WHY_INTERVAL);
+  Delay(judgement, view.after_budget, SD_WHY_BUDGET);
+  return judgement;
+}
+
+}  // namespace
+
+Judgement JudgePause(const PauseView& view, Time now) {
+  Judgement waits = ByWaits(view);
+  // The host's own word needs nobody's leave.
+  Judgement host{view.by_host, SD_WHY_DELAY};
+  DelayForQuiet(view, host);
+  if (waits.due <= now) waits.why = SD_WHY_WAITS;
+  if (host.due <= now) host.why = SD_WHY_HOST;
+  return host.due <= waits.due && host.due != kNever ? host : waits;
+}
+
+}  // namespace stubdomain
