@@ -72,6 +72,8 @@ const char *RefusalText(sd_refusal refusal) {
       return "there is no such registered thread";
     case SD_REFUSED_THREAD_NAME:
       return "the name is longer than 64 bytes";
+    case SD_REFUSED_CLASS_NAME:
+      return "the name is longer than 32 bytes";
     case SD_REFUSED_TOO_MANY_INHIBITS:
       return "suspends are inhibited too often already";
     case SD_REFUSED_NOT_INHIBITED:
@@ -304,8 +306,22 @@ enum sd_refusal sd_connect_guest(sd_stub *stub, const struct sd_flow_id *flow,
   });
 }
 
+void sd_set_costs(sd_stub *stub, const struct sd_costs *costs, uint64_t now) {
+  Guard([&] { stub->domain.SetCosts(*costs, TimeFromNs(now)); });
+}
+
+void sd_set_pressure(sd_stub *stub, const struct sd_pressure *pressure,
+                     uint64_t now) {
+  Guard([&] { stub->domain.SetPressure(*pressure, TimeFromNs(now)); });
+}
+
 void sd_get_info(const sd_stub *stub, struct sd_info *info) {
   Guard([&] { *info = stub->domain.Info(); });
+}
+
+void sd_get_given_back(const sd_stub *stub, uint64_t now,
+                       struct sd_given_back *given_back) {
+  Guard([&] { *given_back = stub->domain.GivenBack(TimeFromNs(now)); });
 }
 
 size_t sd_get_stubs(const sd_stub *stub, uint64_t now,

@@ -70,14 +70,18 @@ Time StubDomain::Advance(Time now) {
 void StubDomain::OnStopped(Time now) {
   now = Advance(now);
   if (!cycle_.OnStopped()) return;
+  meter_.OnStopped(now);
   gate_opens_ = kNever;
   flows_->table.Adopt(now);
   SettleAll(now);
 }
 
 void StubDomain::OnSuspended(Time now) {
-  Advance(now);
+  now = Advance(now);
   cycle_.OnSuspended();
+  if (cycle_.state() == SD_SUSPENDED) {
+    meter_.OnEvicted(costs_.bytes_back, now);
+  }
 }
 
 void StubDomain::OnSuspendFailed(Time now) {
@@ -92,6 +96,7 @@ void StubDomain::OnRunning(Time now) {
   stubs_.ForgetAnswered();
   if (!cycle_.OnRunning(now)) return;
   guard_.NoteRunning(now);
+  meter_.OnRunning(now);
   held_.PassOn(outbound_);
   flows_->table.Release(now, outbound_);
   if (agent_) {
@@ -152,6 +157,10 @@ sd_refusal StubDomain::MayLay(const sd_wait& wait) const {
   if (wait.thread != 0 && !threads_.Has(wait.thread)) {
     return SD_REFUSED_UNKNOWN_THREAD;
   }
+  if (wait.request_class != nullptr &&
+      std::string_view(wait.request_class).size() > SD_CLASS_MAX) {
+    return SD_REFUSED_CLASS_NAME;
+  }
   if (wait.protocol == SD_TCP && wait.accept == SD_ACCEPT_NONE) return SD_OK;
   if (const sd_refusal refusal = CheckWait(wait); refusal != SD_OK) {
     return refusal;
@@ -182,6 +191,7 @@ sd_refusal StubDomain::WaitFor(const sd_wait& wait, Time now,
 void StubDomain::Lay(ListenerStub& stub, const sd_wait& wait, Time now,
                      uint32_t* number) {
   threads_.NoteWait(stub.thread());
+  ExpectReply(stub, now);
   if (wait.suspend && cycle_.running()) {
     stub.Propose(
         std::max(now, stub.began() + milliseconds(config_.suspend_delay_ms)));
@@ -420,6 +430,7 @@ sd_info StubDomain::Info() const {
       .stubs = static_cast<uint32_t>(stubs_.size()),
       .guest_inhibits = inhibitors_.count(SD_OWNER_GUEST),
       .host_inhibits = inhibitors_.count(SD_OWNER_HOST),
+      .learned = static_cast<uint32_t>(reply_times_.size()),
       .kept = flows_->table.kept(),
       .condition_met = met == kNever ? 0 : ToNs(met),
       .idle_flow_bytes = FlowTable::IdleFlowBytes(),

@@ -19,10 +19,13 @@
 #include "cycle/suspend_cycle.h"
 #include "effect/notice.h"
 #include "effect/outbound_queue.h"
+#include "policy/break_even.h"
 #include "policy/decision_log.h"
 #include "policy/inhibitors.h"
 #include "policy/judgement.h"
+#include "policy/meter.h"
 #include "policy/registered_threads.h"
+#include "policy/reply_times.h"
 #include "policy/suspend_guard.h"
 #include "stubdomain/stubdomain.h"
 #include "tcp/buffer_budget.h"
@@ -103,6 +106,8 @@ class StubDomain {
   sd_refusal Inhibit(sd_owner owner, Time now);
   sd_refusal Allow(sd_owner owner, Time now);
   std::vector<sd_decision> Decisions(Time now) const;
+  void SetCosts(const sd_costs& costs, Time now);
+  void SetPressure(const sd_pressure& pressure, Time now);
 
   // -- connections without their socket --
   sd_refusal Detach(const sd_flow_id& id, Time now);
@@ -112,6 +117,7 @@ class StubDomain {
 
   // -- inspection --
   sd_info Info() const;
+  sd_given_back GivenBack(Time now) const { return meter_.Read(now); }
   std::vector<sd_stub_info> Stubs(Time now) const;
 
   // -- serial form --
@@ -212,6 +218,13 @@ class StubDomain {
   std::map<uint32_t, Time> WaitingThreads() const;
   // When enough waits have proposed a suspend; kNever: too few have.
   Time ProposedByWaits() const;
+  // What the open waits may wake the VM by, each thread's as one.
+  std::vector<Prospect> Prospects() const;
+  // When a reply that was expected is so overdue that it is no longer.
+  Time NextExpectationEnds() const;
+  Time ExpectedWakeTime() const;
+  void ExpectReply(ListenerStub& stub, Time now) const;
+  void LearnFrom(const ListenerStub& stub, const Ending& ending, Time now);
   PauseView View() const;
   // When the suspend that is proposed may begin, if nothing happens until
   // then; kNever: not without an event.
@@ -244,6 +257,10 @@ class StubDomain {
   Inhibitors inhibitors_;
   SuspendGuard guard_;
   DecisionLog decisions_;
+  ReplyTimes reply_times_;
+  sd_costs costs_{};
+  sd_pressure pressure_{};
+  Meter meter_;
   OwnAddresses own_addresses_;
   Acceptor acceptor_;
   HeldFrames held_;

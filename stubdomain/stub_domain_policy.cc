@@ -16,12 +16,10 @@
 namespace stubdomain {
 namespace {
 
-// Waits of one thread are one for whoever counts.
-using Waiter = std::pair<bool, uint32_t>;
-
-Waiter WaiterOf(const ListenerStub& stub) {
-  return stub.thread() != 0 ? Waiter{true, stub.thread()}
-                            : Waiter{false, stub.number()};
+uint64_t Milliseconds(Duration duration) {
+  return static_cast<uint64_t>(std::chrono::ceil<std::chrono::milliseconds>(
+                                   std::max(duration, Duration::zero()))
+                                   .count());
 }
 
 }  // namespace
@@ -122,19 +120,24 @@ Time StubDomain::ProposedByWaits() const {
                                  WaitingNeeded(config_.policy, registered)));
 }
 
+// Asked for after each frame, so nothing is looked at that does not matter.
 PauseView StubDomain::View() const {
   PauseView view{
       .proposed = stubs_.NextProposal() != kNever,
       .by_host = host_proposal_,
+      .inhibits = inhibitors_.total(),
   };
-  // The rest takes a look at each connection.
-  if (!cycle_.running() || (!view.proposed && view.by_host == kNever)) {
-    return {};
-  }
-  view.by_waits = ProposedByWaits();
+  if (!cycle_.running()) return {};
+  if (view.proposed) view.by_waits = ProposedByWaits();
+  const bool by_waits = view.by_waits != kNever && view.inhibits == 0;
+  if (!by_waits && view.by_host == kNever) return view;
   view.after_interval = guard_.AfterInterval(config_.policy);
   view.after_budget = guard_.AfterBudget(config_.policy);
-  view.inhibits = inhibitors_.total();
+  view.least_wait = LeastWait(config_.policy, costs_, pressure_);
+  if (view.least_wait > Duration::zero()) {
+    view.expected_wake = ExpectedWakeTime();
+    view.expects_anew = NextExpectationEnds();
+  }
   view.awaited_covered = AwaitedFlowsCovered();
   view.all_covered = AllFlowsCovered();
   return view;
@@ -170,15 +173,15 @@ void StubDomain::UpdateRecording() {
 // -- waking --
 
 StubDomain::Replies StubDomain::KeptReplies() const {
-  std::set<Waiter> answered;
+  std::set<std::pair<bool, uint32_t>> answered;
   uint32_t importance = 0;
   for (const ListenerStub& stub : stubs_.answered()) {
-    answered.insert(WaiterOf(stub));
+    answered.insert(stub.waiter());
     importance = std::max<uint32_t>(importance, stub.importance());
   }
-  std::set<Waiter> awaited = answered;
+  std::set<std::pair<bool, uint32_t>> awaited = answered;
   for (const auto& [number, stub] : stubs_.all()) {
-    awaited.insert(WaiterOf(stub));
+    awaited.insert(stub.waiter());
   }
   return {.awaited = static_cast<uint32_t>(awaited.size()),
           .answered = static_cast<uint32_t>(answered.size()),
@@ -217,6 +220,7 @@ sd_why StubDomain::WhyAwake(sd_reason reason) const {
 sd_decision StubDomain::Terms(sd_decided decided, sd_why why, Time now) const {
   const auto registered = static_cast<uint32_t>(threads_.size());
   const Replies replies = KeptReplies();
+  const Time expected = ExpectedWakeTime();
   return {
       .decided = decided,
       .why = why,
@@ -229,6 +233,9 @@ sd_decision StubDomain::Terms(sd_decided decided, sd_why why, Time now) const {
       .importance = replies.importance,
       .inhibits = inhibitors_.total(),
       .suspends = guard_.SuspendsSince(now - std::chrono::minutes(1)),
+      .expected_ms =
+          expected == kNever ? SD_NEVER : Milliseconds(expected - now),
+      .least_ms = Milliseconds(LeastWait(config_.policy, costs_, pressure_)),
   };
 }
 
@@ -237,6 +244,7 @@ std::vector<sd_decision> StubDomain::Decisions(Time now) const {
 }
 
 void StubDomain::EndAndWake(uint32_t number, const Ending& ending, Time now) {
+  LearnFrom(*stubs_.Find(number), ending, now);
   End(number, ending.outcome, ending.bytes, ending.claim);
   // A guest that runs has something to do now.
   if (cycle_.running() || ending.reason != SD_REASON_REPLY || RepliesWake()) {

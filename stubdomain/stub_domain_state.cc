@@ -144,6 +144,8 @@ std::vector<uint8_t> StubDomain::Save(Time now) const {
     threads_.Save(part);
     inhibitors_.Save(part);
     guard_.Save(part, now);
+    reply_times_.Save(part);
+    meter_.Save(part, now);
   });
   writer.U32(Crc32(writer.data()));
   return writer.Take();
@@ -185,10 +187,14 @@ sd_refusal StubDomain::Load(std::span<const uint8_t> data, Time now) {
                [&](Reader& part) { return next.acceptor_.Load(part, now); }) &&
       LoadPart(Part::kPolicy, reader, [&](Reader& part) {
         return next.threads_.Load(part) && next.inhibitors_.Load(part) &&
-               next.guard_.Load(part, now);
+               next.guard_.Load(part, now) && next.reply_times_.Load(part) &&
+               next.meter_.Load(part, now);
       });
   if (!ok || reader.left() != 0) return SD_REFUSED_BAD_STATE;
   next.now_ = now;
+  // These are of this host.
+  next.costs_ = costs_;
+  next.pressure_ = pressure_;
   next.Resume(now);
   *this = std::move(next);
   return SD_OK;

@@ -267,7 +267,7 @@ TEST(StateTest, ContentThatDoesNotFillItsPartIsRefused) {
   Trace trace;
   std::vector<uint8_t> state = trace.Save();
   // The last part: number, length, content; then the checksum.
-  constexpr uint8_t kPolicy = (4 + 4) + (4 + 4) + (1 + 4);
+  constexpr uint8_t kPolicy = (4 + 4) + (4 + 4) + (1 + 4) + 4 + (1 + 4 * 8);
   uint8_t& length = *(state.end() - 4 - kPolicy - 8);
   ASSERT_EQ(length, kPolicy);
   ++length;

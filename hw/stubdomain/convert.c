@@ -216,6 +216,8 @@ bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
     out->timeout_ms = wait->timeout;
     out->suspend = wait->has_suspend ? wait->suspend : owner == SD_OWNER_GUEST;
     out->elapsed_ms = wait->elapsed;
+    out->expected_ms = wait->expected;
+    out->request_class = wait->q_class;
     return waiter_from_qapi(wait, owner, out, errp) &&
            plan_from_qapi(wait->plan, out, errp);
 }
@@ -308,6 +310,8 @@ StubdomainStubInfoList *stubdomain_stubs_to_qapi(StubdomainPCI *dev, size_t max)
         info->has_thread = stubs[i].thread != 0;
         info->thread = stubs[i].thread;
         info->importance = stubs[i].importance;
+        info->has_expected = stubs[i].expected_ms != SD_NEVER;
+        info->expected = info->has_expected ? stubs[i].expected_ms : 0;
         QAPI_LIST_APPEND(tail, info);
     }
     return list;
@@ -356,7 +360,23 @@ StubdomainDecisionList *stubdomain_decisions_to_qapi(StubdomainPCI *dev)
         decision->importance = decisions[i].importance;
         decision->inhibits = decisions[i].inhibits;
         decision->suspends = decisions[i].suspends;
+        decision->has_expected = decisions[i].expected_ms != SD_NEVER;
+        decision->expected = decision->has_expected ? decisions[i].expected_ms
+                                                    : 0;
+        decision->least = decisions[i].least_ms;
         QAPI_LIST_APPEND(tail, decision);
     }
     return list;
+}
+
+StubdomainGivenBack *stubdomain_given_back_to_qapi(StubdomainPCI *dev)
+{
+    StubdomainGivenBack *converted = g_new0(StubdomainGivenBack, 1);
+    struct sd_given_back given;
+
+    sd_get_given_back(dev->core, stubdomain_now(), &given);
+    converted->idle = given.idle_ms;
+    converted->evicted = given.evicted_ms;
+    converted->byte_seconds = given.byte_seconds;
+    return converted;
 }

@@ -29,6 +29,24 @@ static void print_stub(Monitor *mon, const StubdomainStubInfo *stub)
     monitor_printf(mon, "\n");
 }
 
+static void print_decision(Monitor *mon, const StubdomainDecision *decision)
+{
+    monitor_printf(mon, "  %" PRIu64 " ms ago: %s, because of %s",
+                   decision->age, StubdomainDecided_str(decision->decided),
+                   StubdomainWhy_str(decision->why));
+    if (decision->registered) {
+        monitor_printf(mon, "; %u of %u threads waited, %u had to",
+                       decision->waiting, decision->registered,
+                       decision->needed);
+    }
+    if (decision->answered) {
+        monitor_printf(mon, "; %u of %u were answered, %u had to be",
+                       decision->answered, decision->awaited,
+                       decision->replies);
+    }
+    monitor_printf(mon, "\n");
+}
+
 static void hmp_info_stubdomain(Monitor *mon, const QDict *qdict)
 {
     g_autoptr(StubdomainInfoList) list = qmp_query_stubdomain(&error_abort);
@@ -55,6 +73,10 @@ static void hmp_info_stubdomain(Monitor *mon, const QDict *qdict)
                    info->suspend_time, info->wake_time);
     monitor_printf(mon, "  flows: %u, bytes kept: %" PRIu64 "\n", info->flows,
                    info->kept);
+    for (StubdomainDecisionList *decision = info->decisions; decision;
+         decision = decision->next) {
+        print_decision(mon, decision->value);
+    }
     stubs = qmp_query_stubdomain_stubs(&error_abort);
     for (StubdomainStubInfoList *stub = stubs; stub; stub = stub->next) {
         print_stub(mon, stub->value);

@@ -97,6 +97,7 @@ static uint32_t lay_stub(StubdomainPCI *dev, const StubdomainWait *wait,
     if (!stubdomain_wait_from_qapi(wait, SD_OWNER_GUEST, &converted, errp)) {
         return STUBDOMAIN_RESULT_REFUSED;
     }
+    stubdomain_read_pressure(dev);
     refusal = sd_wait_for(dev->core, &converted, stubdomain_now(),
                           &response->stub);
     stubdomain_wait_clear(&converted);
@@ -106,6 +107,7 @@ static uint32_t lay_stub(StubdomainPCI *dev, const StubdomainWait *wait,
                          refusal == SD_REFUSED_PLANS_TOO_LARGE ||
                          refusal == SD_REFUSED_PLAN_FORMAT ? "" :
                          refusal == SD_REFUSED_UNKNOWN_THREAD ? "thread: " :
+                         refusal == SD_REFUSED_CLASS_NAME ? "class: " :
                          "flow: ", errp);
     }
     response->has_stub = true;

@@ -43,6 +43,14 @@ static const struct {
     { "suspend-budget", offsetof(StubdomainPCI, config.policy.budget),
       "Suspends in any minute that waits may propose; 0: any number",
       SD_MAX_BUDGET },
+    { "threshold", offsetof(StubdomainPCI, config.policy.threshold_ms),
+      "Milliseconds that a wait must be expected to last for a suspend" },
+    { "vm-value", offsetof(StubdomainPCI, config.policy.value),
+      "Percent: what it costs that the VM does not run, beside its memory; "
+      "0: nothing" },
+    { "learned-quantile", offsetof(StubdomainPCI, config.policy.learned),
+      "Percent of past replies that took longer than what is expected of the "
+      "next; 0: nothing is learned", 100 },
 };
 
 static void policy_changed(StubdomainPCI *dev)
@@ -114,6 +122,16 @@ static void set_working_set(Object *obj, bool value, Error **errp)
     STUBDOMAIN_PCI(obj)->file_options.working_set = value;
 }
 
+static bool get_pressure(Object *obj, Error **errp)
+{
+    return STUBDOMAIN_PCI(obj)->watch_pressure;
+}
+
+static void set_pressure(Object *obj, bool value, Error **errp)
+{
+    STUBDOMAIN_PCI(obj)->watch_pressure = value;
+}
+
 void stubdomain_add_policy(ObjectClass *klass)
 {
     for (uintptr_t i = 0; i < ARRAY_SIZE(policy_numbers); i++) {
@@ -139,4 +157,8 @@ void stubdomain_add_policy(ObjectClass *klass)
                                    set_working_set);
     object_class_property_set_description(klass, "working-set",
         "Whether a wake reads ahead what the last one touched first");
+    object_class_property_add_bool(klass, "pressure", get_pressure,
+                                   set_pressure);
+    object_class_property_set_description(klass, "pressure",
+        "Whether scarce memory on the host makes suspends worth more");
 }

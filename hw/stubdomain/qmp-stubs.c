@@ -38,6 +38,8 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
                                         bool has_importance,
                                         uint8_t importance,
                                         bool has_elapsed, uint32_t elapsed,
+                                        bool has_expected, uint32_t expected,
+                                        const char *q_class,
                                         Error **errp)
 {
     no_device(errp);

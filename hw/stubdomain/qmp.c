@@ -56,6 +56,8 @@ StubdomainInfoList *qmp_query_stubdomain(Error **errp)
     info->guest_inhibits = core.guest_inhibits;
     info->host_inhibits = core.host_inhibits;
     info->decisions = stubdomain_decisions_to_qapi(dev);
+    info->given_back = stubdomain_given_back_to_qapi(dev);
+    info->learned = core.learned;
     QAPI_LIST_PREPEND(list, info);
     return list;
 }
@@ -80,6 +82,8 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
                                         bool has_importance,
                                         uint8_t importance,
                                         bool has_elapsed, uint32_t elapsed,
+                                        bool has_expected, uint32_t expected,
+                                        const char *q_class,
                                         Error **errp)
 {
     const StubdomainWait wait = {
@@ -101,6 +105,9 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
         .importance = importance,
         .has_elapsed = has_elapsed,
         .elapsed = elapsed,
+        .has_expected = has_expected,
+        .expected = expected,
+        .q_class = (char *)q_class,
     };
     StubdomainPCI *dev = stubdomain_find(errp);
     StubdomainStubId *id;
@@ -112,6 +119,7 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
         !stubdomain_wait_from_qapi(&wait, SD_OWNER_HOST, &converted, errp)) {
         return NULL;
     }
+    stubdomain_read_pressure(dev);
     refusal = sd_wait_for(dev->core, &converted, stubdomain_now(), &number);
     stubdomain_wait_clear(&converted);
     if (refused(refusal, errp)) {

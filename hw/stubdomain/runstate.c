@@ -106,6 +106,19 @@ static void run_after_failure(StubdomainPCI *dev, Error *error)
     vm_start();
 }
 
+/* What the suspend cost, and what came back. */
+static void measure_suspend(StubdomainPCI *dev)
+{
+    SuspendFileFigures figures;
+
+    suspend_file_figures(dev->file, &figures);
+    dev->costs.suspend_us = dev->figures.suspend_us;
+    dev->costs.guest_bytes = figures.guest_ram;
+    dev->costs.bytes_back = dev->resident_before > figures.resident ?
+                            dev->resident_before - figures.resident : 0;
+    sd_set_costs(dev->core, &dev->costs, stubdomain_now());
+}
+
 static void written(void *opaque, Error *error)
 {
     StubdomainPCI *dev = opaque;
@@ -120,6 +133,7 @@ static void written(void *opaque, Error *error)
     dev->figures.suspend_us = (stubdomain_now() - dev->stopped_at) / SCALE_US;
     bytes = suspend_file_bytes_written(dev->file);
     trace_stubdomain_written(bytes, dev->figures.suspend_us);
+    measure_suspend(dev);
     sd_on_suspended(dev->core, stubdomain_now());
     sd_get_info(dev->core, &info);
     dev->kept_asleep = info.kept;
@@ -137,6 +151,7 @@ static void on_fault(void *opaque, Error *error)
 static void on_suspend(void *opaque)
 {
     StubdomainPCI *dev = opaque;
+    SuspendFileFigures figures;
     Error *error = NULL;
 
     trace_stubdomain_suspend();
@@ -147,6 +162,8 @@ static void on_suspend(void *opaque)
         return;
     }
     qapi_event_send_stubdomain_suspending(stubdomain_name(dev));
+    suspend_file_figures(dev->file, &figures);
+    dev->resident_before = figures.resident;
     dev->stopped_at = stubdomain_now();
     vm_stop(RUN_STATE_PAUSED);
     sd_on_stopped(dev->core, stubdomain_now());
@@ -170,6 +187,8 @@ static void announce_wake(void *opaque)
     dev->figures.wake_us = (stubdomain_now() - dev->woken_at) / SCALE_US;
     trace_stubdomain_running(dev->figures.wake_us);
     if (dev->was_suspended) {
+        dev->costs.wake_us = dev->figures.wake_us;
+        sd_set_costs(dev->core, &dev->costs, stubdomain_now());
         qapi_event_send_stubdomain_restored(stubdomain_name(dev), reason,
                                             dev->figures.wake_us);
     } else {

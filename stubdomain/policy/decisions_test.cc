@@ -27,9 +27,9 @@ std::vector<sd_decision> All(Trace& trace) {
 std::string Text(const sd_decision& decision) {
   static const char* const kDecided[] = {"stay", "suspend", "sleep", "wake"};
   static const char* const kWhy[] = {
-      "waits",          "host",      "delay",  "threads", "inhibited",
-      "unacknowledged", "interval",  "budget", "replies", "importance",
-      "timeout",        "unmatched", "buffer"};
+      "waits",          "host",     "delay",     "threads", "inhibited",
+      "unacknowledged", "interval", "budget",    "short",   "replies",
+      "importance",     "timeout",  "unmatched", "buffer"};
   const auto number = [](uint64_t value) { return std::to_string(value); };
   std::string text =
       std::string(kDecided[decision.decided]) + " " + kWhy[decision.why];

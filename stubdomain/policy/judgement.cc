@@ -25,7 +25,7 @@ void DelayForQuiet(const PauseView& view, Judgement& judgement) {
   judgement = {judgement.due + kQuiet, SD_WHY_UNACKNOWLEDGED};
 }
 
-Judgement ByWaits(const PauseView& view) {
+Judgement ByWaits(const PauseView& view, Time now) {
   if (!view.proposed) return {};
   if (view.by_waits == kNever) return {kNever, SD_WHY_THREADS};
   if (view.inhibits != 0) return {kNever, SD_WHY_INHIBITED};
@@ -34,13 +34,21 @@ Judgement ByWaits(const PauseView& view) {
   DelayForQuiet(view, judgement);
   Delay(judgement, view.after_interval, SD_WHY_INTERVAL);
   Delay(judgement, view.after_budget, SD_WHY_BUDGET);
+  const Time begin = std::max(judgement.due, now);
+  if (view.expected_wake != kNever &&
+      view.expected_wake - begin < view.least_wait) {
+    // Time alone makes it only shorter.
+    return {view.expects_anew == kNever ? kNever
+                                        : std::max(begin, view.expects_anew),
+            SD_WHY_SHORT};
+  }
   return judgement;
 }
 
 }  // namespace
 
 Judgement JudgePause(const PauseView& view, Time now) {
-  Judgement waits = ByWaits(view);
+  Judgement waits = ByWaits(view, now);
   // The host's own word needs nobody's leave.
   Judgement host{view.by_host, SD_WHY_DELAY};
   DelayForQuiet(view, host);

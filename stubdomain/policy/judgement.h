@@ -25,6 +25,12 @@ struct PauseView {
   Time after_interval = Time::min();
   Time after_budget = Time::min();
   uint32_t inhibits = 0;
+  // When the VM is expected to be woken again; kNever: not known. What is known
+  // of it may change at `expects_anew`.
+  Time expected_wake = kNever;
+  Time expects_anew = kNever;
+  // How far away that must be.
+  Duration least_wait{};
   // Nothing that the guest has sent would be lost, of what is awaited, and of
   // all connections.
   bool awaited_covered = true;

@@ -59,6 +59,7 @@ void PolicyTable::Note(sd_refusal refusal) {
 
 void PolicyTable::Wait(Words& words) {
   sd_wait wait = Trace::WaitOn(TalkOf(words.Next()[0]));
+  std::string request_class;
   for (std::string word; !(word = words.Next()).empty();) {
     if (word == "thread") {
       wait.thread = words.Number();
@@ -68,6 +69,11 @@ void PolicyTable::Wait(Words& words) {
       wait.elapsed_ms = words.Number();
     } else if (word == "timeout") {
       wait.timeout_ms = words.Number();
+    } else if (word == "expects") {
+      wait.expected_ms = words.Number();
+    } else if (word == "class") {
+      request_class = words.Next();
+      wait.request_class = request_class.c_str();
     } else if (word == "host") {
       wait.owner = SD_OWNER_HOST;
     } else if (word == "quiet") {

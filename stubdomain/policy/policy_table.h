@@ -28,6 +28,7 @@ struct Row {
 //   register              "thread N" is an effect
 //   leave N
 //   wait X [thread N] [importance N] [elapsed N] [timeout N] [host] [quiet]
+//        [expects N] [class NAME]
 //                         host: of the host; quiet: it proposes no suspend
 //   reply X               5 bytes
 //   cancel N              the wait of that number, by the guest

@@ -81,6 +81,7 @@ ListenerStub::ListenerStub(uint32_t number, const sd_wait& wait, Time now)
       thread_(wait.thread),
       importance_(wait.importance),
       began_(now - std::chrono::milliseconds(wait.elapsed_ms)),
+      request_class_(wait.request_class != nullptr ? wait.request_class : ""),
       handler_(wait.bytes) {
   if (wait.protocol == SD_UDP) {
     kind_ = Kind::kPair;
@@ -90,6 +91,9 @@ ListenerStub::ListenerStub(uint32_t number, const sd_wait& wait, Time now)
   if (wait.plan != nullptr) {
     watch_ = std::make_unique<ReplyWatch>(wait.plan->plan, kind_ == Kind::kPair,
                                           now);
+  }
+  if (wait.expected_ms != 0) {
+    expected_ = std::chrono::milliseconds(wait.expected_ms);
   }
   if (wait.timeout_ms != 0) {
     timeout_ =
@@ -208,6 +212,12 @@ sd_stub_info ListenerStub::Info(const TcpFlow* flow, Time now) const {
       .timeout_left_ms = MillisecondsLeft(timeout_, now),
       .thread = thread_,
       .importance = importance_,
+      .expected_ms =
+          expected_
+              ? static_cast<uint64_t>(
+                    std::chrono::ceil<std::chrono::milliseconds>(*expected_)
+                        .count())
+              : SD_NEVER,
   };
 }
 
@@ -224,6 +234,9 @@ void ListenerStub::Save(Writer& writer, Time now) const {
   writer.U32(thread_);
   writer.U8(importance_);
   SaveTime(began_, now, writer);
+  writer.Bytes({reinterpret_cast<const uint8_t*>(request_class_.data()),
+                request_class_.size()});
+  SaveTime(expected_ ? now + *expected_ : kNever, now, writer);
   writer.U64(handler_.bytes());
   writer.Bool(watch_ != nullptr);
   if (watch_ != nullptr) watch_->Save(writer, now);
@@ -250,6 +263,11 @@ ListenerStub ListenerStub::Load(Reader& reader, Time now) {
   stub.importance_ = reader.U8();
   if (stub.importance_ > SD_MAX_IMPORTANCE) reader.Fail();
   stub.began_ = LoadTime(reader, now);
+  const auto name = reader.Bytes();
+  if (name.size() > SD_CLASS_MAX) reader.Fail();
+  stub.request_class_.assign(name.begin(), name.end());
+  const Time expected = LoadTime(reader, now);
+  if (expected != kNever) stub.expected_ = expected - now;
   stub.handler_ = DefaultHandler(reader.U64());
   if (reader.Bool()) {
     stub.watch_ = ReplyWatch::Load(reader, stub.kind_ == Kind::kPair, now);

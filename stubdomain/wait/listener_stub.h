@@ -10,6 +10,8 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "plan/default_handler.h"
@@ -57,9 +59,19 @@ class ListenerStub {
   uint16_t guest_port() const { return guest_port_; }
   // The registered thread that waits, and may have left since; 0: none.
   uint32_t thread() const { return thread_; }
+  // Who waits: the thread, or this wait. Waits of one thread are one for
+  // whoever counts.
+  std::pair<bool, uint32_t> waiter() const {
+    return thread_ != 0 ? std::pair(true, thread_) : std::pair(false, number_);
+  }
   uint8_t importance() const { return importance_; }
   // When the program's call began.
   Time began() const { return began_; }
+  // The kind of request, as the program names it.
+  const std::string& request_class() const { return request_class_; }
+  // How long after that the reply is expected; nothing: it is not known.
+  std::optional<Duration> expected() const { return expected_; }
+  void Expect(Duration after) { expected_ = after; }
   // When it times out; kNever: never.
   Time timeout() const { return timeout_; }
   // It may end by what happens to the flow.
@@ -121,6 +133,8 @@ class ListenerStub {
   uint32_t thread_ = 0;
   uint8_t importance_ = 0;
   Time began_{};
+  std::string request_class_;
+  std::optional<Duration> expected_;
   DefaultHandler handler_;             // without a plan
   std::unique_ptr<ReplyWatch> watch_;  // with one
   Time timeout_ = kNever;

@@ -52,6 +52,7 @@ struct StubdomainPCI {
     char *suspend_dir;
     SuspendFileOptions file_options;
     struct sd_config config;
+    bool watch_pressure;
 
     /* registers */
     uint32_t request_length;
@@ -79,6 +80,8 @@ struct StubdomainPCI {
     VMChangeStateEntry *vm_change;
     Notifier exit_notifier;
     uint64_t kept_asleep;       /* bytes kept for the guest as it fell asleep */
+    uint64_t resident_before;   /* the suspend under way: bytes of guest RAM */
+    struct sd_costs costs;
     uint64_t stopped_at;        /* ns, for the figures */
     uint64_t woken_at;          /* ns: condition met, of the wake under way */
     enum sd_reason wake_reason; /* of the wake under way */
@@ -106,6 +109,9 @@ StubdomainPCI *stubdomain_find(Error **errp);
 void stubdomain_update_irq(StubdomainPCI *dev);
 /* Set bits of INT_STATUS, and interrupt if enabled. */
 void stubdomain_interrupt(StubdomainPCI *dev, uint32_t bits);
+
+/* pressure.c: tell the core how scarce memory is, if it is to know. */
+void stubdomain_read_pressure(StubdomainPCI *dev);
 
 /* policy.c */
 void stubdomain_add_policy(ObjectClass *klass);
@@ -153,5 +159,6 @@ StubdomainStubInfoList *stubdomain_stubs_to_qapi(StubdomainPCI *dev,
                                                  size_t max);
 StubdomainThreadInfoList *stubdomain_threads_to_qapi(StubdomainPCI *dev);
 StubdomainDecisionList *stubdomain_decisions_to_qapi(StubdomainPCI *dev);
+StubdomainGivenBack *stubdomain_given_back_to_qapi(StubdomainPCI *dev);
 
 #endif

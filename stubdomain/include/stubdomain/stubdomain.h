@@ -48,6 +48,8 @@ typedef struct sd_stub sd_stub;
 #define SD_THREAD_NAME_MAX 64
 /* The importance of a wait is from 0 to this. */
 #define SD_MAX_IMPORTANCE 5
+/* Bytes of the name of a class of requests. */
+#define SD_CLASS_MAX 32
 /* Inhibits of the guest, and of the host. */
 #define SD_MAX_INHIBITS 65535
 /* Suspends that the budget for a minute can allow. */
@@ -142,6 +144,7 @@ enum sd_refusal {
     SD_REFUSED_TOO_MANY_THREADS,
     SD_REFUSED_UNKNOWN_THREAD,     /* it is not registered (any more) */
     SD_REFUSED_THREAD_NAME,        /* longer than SD_THREAD_NAME_MAX */
+    SD_REFUSED_CLASS_NAME,         /* longer than SD_CLASS_MAX */
     SD_REFUSED_TOO_MANY_INHIBITS,
     SD_REFUSED_NOT_INHIBITED,      /* not by that owner */
 };
@@ -218,6 +221,10 @@ struct sd_wait {
     uint8_t importance;     /* of the reply, up to SD_MAX_IMPORTANCE */
     uint32_t elapsed_ms;    /* since the program's call began: the longest wait
                              * and the delay before a suspend count from there */
+    uint32_t expected_ms;   /* from the call to the reply, as the program
+                             * expects; 0: it does not say */
+    const char *request_class; /* kind of request, by which reply times are
+                             * learned; NULL: as if "" */
 };
 
 struct sd_stub_info {
@@ -231,6 +238,7 @@ struct sd_stub_info {
     uint64_t timeout_left_ms; /* SD_NEVER: never */
     uint32_t thread;          /* 0: none */
     uint8_t importance;
+    uint64_t expected_ms;     /* from the call on; SD_NEVER: not known */
 };
 
 /* A thread that registered. */
@@ -276,6 +284,34 @@ struct sd_policy {
                                * propose */
     uint32_t budget;          /* suspends in any minute that waits may propose,
                                * at most SD_MAX_BUDGET; 0: any number */
+    uint32_t threshold_ms;    /* a shorter wait is not worth a suspend */
+    uint32_t value;           /* percent: what it costs that the VM does not run,
+                               * beside its memory; 0: nothing */
+    uint32_t learned;         /* percent of the past replies that took longer
+                               * than what is expected of the next; 0: nothing
+                               * is learned */
+};
+
+/* What a suspend and a restore of this VM cost, as measured last. */
+struct sd_costs {
+    uint64_t suspend_us;
+    uint64_t wake_us;
+    uint64_t bytes_back;      /* given back by the suspend */
+    uint64_t guest_bytes;     /* memory of the VM */
+};
+
+/* How scarce memory is on the host: the share of time in which some, and all,
+ * wait for it (PSI). */
+struct sd_pressure {
+    uint32_t some_percent;
+    uint32_t full_percent;
+};
+
+/* What a VM gave back so far. */
+struct sd_given_back {
+    uint64_t idle_ms;         /* with its vCPUs stopped */
+    uint64_t evicted_ms;      /* with its memory given back, too */
+    uint64_t byte_seconds;    /* of that memory */
 };
 
 enum sd_decided {
@@ -295,6 +331,7 @@ enum sd_why {
     SD_WHY_UNACKNOWLEDGED, /* a connection is not covered, see SD_QUIET_MS */
     SD_WHY_INTERVAL,       /* the guest runs again for too short a time */
     SD_WHY_BUDGET,         /* there were too many suspends in this minute */
+    SD_WHY_SHORT,          /* the wait is expected to end too soon */
     SD_WHY_REPLIES,        /* enough replies, or too few */
     SD_WHY_IMPORTANCE,     /* an important reply came */
     SD_WHY_TIMEOUT,        /* the longest wait is over */
@@ -319,6 +356,9 @@ struct sd_decision {
     uint32_t importance;   /* highest of the replies that are kept */
     uint32_t inhibits;
     uint32_t suspends;     /* in the last minute */
+    uint64_t expected_ms;  /* until something wakes the VM, as expected;
+                            * SD_NEVER: not known */
+    uint64_t least_ms;     /* that it must be for a suspend */
 };
 
 /* Every bound has a default; sd_config_init() sets them. */
@@ -417,7 +457,8 @@ bool sd_can_take(const sd_stub *stub, unsigned port, enum sd_side from);
 /* The vCPUs are stopped for a suspend that the core asked for: flows are
  * adopted from here on. */
 void sd_on_stopped(sd_stub *stub, uint64_t now);
-/* Memory is written and given back. */
+/* Memory is written and given back: sd_costs.bytes_back of it, if that was set
+ * before. */
 void sd_on_suspended(sd_stub *stub, uint64_t now);
 /* The suspend failed after sd_on_stopped(); the glue runs the vCPUs and
  * reports sd_on_running(). Before sd_on_stopped(): the suspend never began. */
@@ -468,6 +509,18 @@ size_t sd_get_threads(const sd_stub *stub, struct sd_thread_info *threads,
                       size_t max);
 
 /* -- what keeps the VM running -- */
+
+/*
+ * A suspend that waits propose is worth what it costs if the wake that is
+ * expected next lies far enough away: by the policy's threshold, and by what is
+ * measured, weighed by its value and by how scarce memory is. A program that
+ * waits may say what it expects; else it is learned from the past replies of
+ * the same peer to requests of the same class. What is overdue by once more the
+ * time that was expected is not expected any more, and so holds nothing up.
+ */
+void sd_set_costs(sd_stub *stub, const struct sd_costs *costs, uint64_t now);
+void sd_set_pressure(sd_stub *stub, const struct sd_pressure *pressure,
+                     uint64_t now);
 
 /* While anybody inhibits, waits do not suspend the VM; sd_suspend() does. Each
  * call counts, up to SD_MAX_INHIBITS, until sd_allow() of the same owner. A
@@ -546,12 +599,15 @@ struct sd_info {
     uint32_t stubs;
     uint32_t guest_inhibits;
     uint32_t host_inhibits;
+    uint32_t learned;       /* peers and classes whose reply times are known */
     uint64_t kept;          /* bytes kept for the guest */
     uint64_t condition_met; /* time of the last restore's cause; 0: none */
     uint64_t idle_flow_bytes; /* memory of one idle flow, for the figures */
 };
 
 void sd_get_info(const sd_stub *stub, struct sd_info *info);
+void sd_get_given_back(const sd_stub *stub, uint64_t now,
+                       struct sd_given_back *given_back);
 /* Fill up to `max` entries, return how many there are in all. */
 size_t sd_get_stubs(const sd_stub *stub, uint64_t now,
                     struct sd_stub_info *stubs, size_t max);

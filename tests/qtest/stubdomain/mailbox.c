@@ -118,6 +118,10 @@ static const struct {
       STUBDOMAIN_RESULT_SYNTAX, "importance" },
     { "elapsed-negative", "{'op': 'wait', 'elapsed': -1, " FLOW "}",
       STUBDOMAIN_RESULT_SYNTAX, "elapsed" },
+    { "expected-text", "{'op': 'wait', 'expected': 'soon', " FLOW "}",
+      STUBDOMAIN_RESULT_SYNTAX, "expected" },
+    { "class-number", "{'op': 'wait', 'class': 1, " FLOW "}",
+      STUBDOMAIN_RESULT_SYNTAX, "class" },
     { "name-number", "{'op': 'register', 'name': 1}",
       STUBDOMAIN_RESULT_SYNTAX, "name" },
     { "inhibit-for-a-while", "{'op': 'inhibit', 'timeout': 1}",
@@ -199,6 +203,9 @@ static const struct {
       STUBDOMAIN_RESULT_REFUSED, "thread: there is no such" },
     { "importance-6", "{'op': 'wait', 'importance': 6, " FLOW "}",
       STUBDOMAIN_RESULT_REFUSED, "importance: must be 0 to 5" },
+    { "class-33-bytes", "{'op': 'wait',"
+      " 'class': '012345678901234567890123456789012', " FLOW "}",
+      STUBDOMAIN_RESULT_REFUSED, "class: the name is longer" },
     { "name-65-bytes",
       "{'op': 'register', 'name': '0123456789012345678901234567890123456789"
       "0123456789012345678901234'}", STUBDOMAIN_RESULT_REFUSED, "name" },

@@ -221,6 +221,9 @@ static void test_policy(void)
         { "wake-importance", 6 },
         { "suspend-interval", UINT32_MAX },
         { "suspend-budget", 600 },
+        { "threshold", UINT32_MAX },
+        { "vm-value", UINT32_MAX },
+        { "learned-quantile", 100 },
     };
     static const char *const fixed[] = { "max-flows", "max-stubs",
                                          "max-threads",

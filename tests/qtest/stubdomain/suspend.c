@@ -267,6 +267,78 @@ static void test_reply_while_suspended(void)
     rig_stop(&rig);
 }
 
+/* The last decision that the host is shown. */
+static void assert_decided(Rig *rig, const char *decided, const char *why)
+{
+    QDict *info = rig_query(rig), *last;
+    QList *decisions = qdict_get_qlist(info, "decisions");
+    QListEntry *entry = QTAILQ_LAST(&decisions->head);
+
+    g_assert_nonnull(entry);
+    last = qobject_to(QDict, entry->value);
+    g_assert_cmpstr(qdict_get_str(last, "decided"), ==, decided);
+    g_assert_cmpstr(qdict_get_str(last, "why"), ==, why);
+    qobject_unref(info);
+}
+
+/* Three threads: all must wait, and the important reply wakes them. */
+static void test_threads(void)
+{
+    const Segment reply = { WIRE_ACK | WIRE_PSH, WIRE_PEER_SEQ + 1,
+                            WIRE_GUEST_SEQ + 1, "answer" };
+    g_autofree char *important =
+        wire_wait_json(PORT, ", 'thread': 1, 'importance': 3");
+    g_autofree char *other =
+        wire_wait_json(PORT + 1, ", 'thread': 2, 'importance': 2");
+    g_autofree char *last = wire_wait_json(PORT + 2, ", 'thread': 3");
+    Rig rig = { };
+    QDict *response;
+
+    rig_start_net(&rig, ",suspend-delay=0,wake-share=100,wake-importance=3",
+                  "");
+    for (int i = 0; i < 3; i++) {
+        wire_connect(&rig, PORT + i);
+        qobject_unref(rig_ask(&rig, "{'op': 'register'}"));
+    }
+    qobject_unref(rig_ask(&rig, important));
+    qobject_unref(rig_ask(&rig, other));
+    qtest_qmp_eventwait(rig.qts, "STUBDOMAIN_WAIT");
+    assert_decided(&rig, "stay", "threads");
+    qobject_unref(rig_ask(&rig, last));
+    qtest_qmp_eventwait(rig.qts, "STUBDOMAIN_SUSPENDED");
+    assert_decided(&rig, "suspend", "waits");
+
+    wire_peer_sends(&rig, PORT + 1, &reply);
+    qtest_qmp_eventwait(rig.qts, "STUBDOMAIN_REPLY");
+    assert_decided(&rig, "sleep", "replies");
+    assert_state(&rig, "suspended");
+    wire_peer_sends(&rig, PORT, &reply);
+    assert_restored(&rig, "reply");
+    assert_decided(&rig, "wake", "importance");
+    response = rig_ask(&rig, "{'op': 'results'}");
+    g_assert_cmpuint(qlist_size(qdict_get_qlist(response, "ended")), ==, 2);
+    qobject_unref(response);
+    rig_stop(&rig);
+}
+
+/* The host's inhibit holds a suspend up that a wait proposes. */
+static void test_inhibited(void)
+{
+    g_autofree char *json = wire_wait_json(PORT, "");
+    Rig rig = { };
+
+    rig_start_net(&rig, ",suspend-delay=0", "");
+    wire_connect(&rig, PORT);
+    qtest_qmp_assert_success(rig.qts, "{'execute': 'stubdomain-inhibit'}");
+    qobject_unref(rig_ask(&rig, json));
+    qtest_qmp_eventwait(rig.qts, "STUBDOMAIN_WAIT");
+    assert_decided(&rig, "stay", "inhibited");
+    qtest_qmp_assert_success(rig.qts, "{'execute': 'stubdomain-allow'}");
+    qtest_qmp_eventwait(rig.qts, "STUBDOMAIN_SUSPENDED");
+    assert_decided(&rig, "suspend", "waits");
+    rig_stop(&rig);
+}
+
 /* @expected is in the output; NULL: there is none. */
 static void assert_hmp(Rig *rig, const char *command, const char *expected)
 {
@@ -292,6 +364,7 @@ static void test_hmp(void)
     assert_hmp(&rig, "stubdomain_suspend", NULL);
     qtest_qmp_eventwait(rig.qts, "STUBDOMAIN_SUSPENDED");
     assert_hmp(&rig, "info stubdomain", "stub0: suspended");
+    assert_hmp(&rig, "info stubdomain", "ms ago: suspend, because of host");
     assert_hmp(&rig, "stubdomain_suspend", "Error");
     assert_hmp(&rig, "stubdomain_restore", NULL);
     qtest_qmp_eventwait(rig.qts, "STUBDOMAIN_RESTORED");
@@ -310,5 +383,7 @@ void add_suspend_tests(void)
     qtest_add_func("stubdomain/suspend/no-place", test_no_place);
     qtest_add_func("stubdomain/suspend/reply-while-suspended",
                    test_reply_while_suspended);
+    qtest_add_func("stubdomain/suspend/threads", test_threads);
+    qtest_add_func("stubdomain/suspend/inhibited", test_inhibited);
     qtest_add_func("stubdomain/suspend/hmp", test_hmp);
 }
