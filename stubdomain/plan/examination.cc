@@ -14,7 +14,7 @@
 namespace stubdomain {
 namespace {
 
-using Kind = Check::Kind;
+using Kind = PlanCheck::Kind;
 
 constexpr uint64_t kNoByte = std::numeric_limits<uint64_t>::max();
 
@@ -35,7 +35,7 @@ uint64_t ShareOf(uint64_t length, uint64_t percent) {
 
 Examination::Examination(std::shared_ptr<const Plan> plan)
     : plan_(std::move(plan)) {
-  for (const Check& check : plan_->checks) {
+  for (const PlanCheck& check : plan_->checks) {
     if (check.kind == Kind::kPattern) patterns_ = true;
     if (check.kind == Kind::kAt) {
       front_size_ =
@@ -81,7 +81,7 @@ void Examination::Keep(std::span<const uint8_t> bytes, bool content) {
 
 uint64_t Examination::AheadOf(size_t number, std::span<const uint8_t> bytes,
                               bool content, const Facts& facts) {
-  const Check& check = plan_->checks[number];
+  const PlanCheck& check = plan_->checks[number];
   const auto until = [](uint64_t wanted, uint64_t have) {
     return wanted > have ? wanted - have : kNoByte;
   };
@@ -120,7 +120,7 @@ uint64_t Examination::AheadOf(size_t number, std::span<const uint8_t> bytes,
 void Examination::Find(size_t number) {
   Search& search = searches_[number];
   if (search.found != 0 || search.searched == window_end_) return;
-  const Check& check = plan_->checks[number];
+  const PlanCheck& check = plan_->checks[number];
   const uint64_t kept = window_end_ - window_.size();
   const auto find = [&](uint64_t begin, uint64_t end) {
     const uint64_t from = std::max(begin - (begin > 0 ? 1 : 0), kept);
@@ -172,7 +172,7 @@ bool Examination::Decide(const Facts& facts, const Clock& clock,
 
 Truth Examination::Look(size_t number, const Facts& facts, const Clock& clock,
                         MessageEnd end) const {
-  const Check& check = plan_->checks[number];
+  const PlanCheck& check = plan_->checks[number];
   const bool over = end != MessageEnd::kNot;
   // What has come is enough; if not, more may.
   const auto enough = [over](bool yes) {
@@ -218,7 +218,8 @@ Truth Examination::Look(size_t number, const Facts& facts, const Clock& clock,
   return Truth::kNo;
 }
 
-Truth Examination::LookAtHead(const Check& check, const Facts& facts) const {
+Truth Examination::LookAtHead(const PlanCheck& check,
+                              const Facts& facts) const {
   switch (check.kind) {
     case Kind::kStatus:
       return Decided(facts.status && *facts.status >= check.low &&
@@ -239,7 +240,7 @@ Truth Examination::LookAtHead(const Check& check, const Facts& facts) const {
   return Decided(has);
 }
 
-Truth Examination::LookAtFront(const Check& check) const {
+Truth Examination::LookAtFront(const PlanCheck& check) const {
   for (size_t i = 0; i < check.text->size(); ++i) {
     if (check.number + i >= front_.size()) return Truth::kUndecided;
     if (front_[check.number + i] != (*check.text)[i]) return Truth::kNo;
@@ -272,7 +273,7 @@ Time Examination::Deadline(Time begin, Time last_byte) const {
   Time first = kNever;
   for (size_t i = 0; i < truths_.size(); ++i) {
     if (truths_[i] != Truth::kUndecided) continue;
-    const Check& check = plan_->checks[i];
+    const PlanCheck& check = plan_->checks[i];
     if (check.kind == Kind::kQuiet && bytes_ > 0) {
       first = std::min(first, last_byte + check.duration);
     } else if (check.kind == Kind::kElapsed) {

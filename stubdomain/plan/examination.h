@@ -20,7 +20,7 @@
 
 namespace stubdomain {
 
-// Of a message, for Check::Kind::kAt.
+// Of a message, for PlanCheck::Kind::kAt.
 inline constexpr size_t kMaxFront = 1024;
 
 // The last word on a message.
@@ -80,8 +80,8 @@ class Examination {
 
   Truth Look(size_t number, const Facts& facts, const Clock& clock,
              MessageEnd end) const;
-  Truth LookAtHead(const Check& check, const Facts& facts) const;
-  Truth LookAtFront(const Check& check) const;
+  Truth LookAtHead(const PlanCheck& check, const Facts& facts) const;
+  Truth LookAtFront(const PlanCheck& check) const;
   uint64_t AheadOf(size_t number, std::span<const uint8_t> bytes, bool content,
                    const Facts& facts);
   void Find(size_t number);

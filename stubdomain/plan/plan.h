@@ -43,7 +43,7 @@ enum class Action : uint8_t {
 enum class Otherwise : uint8_t { kIgnore, kAlert, kRestore };
 
 // One thing to look at. It is undecided until enough of the message has come.
-struct Check {
+struct PlanCheck {
   enum class Kind : uint8_t {
     kStatus,    // HTTP: `low` to `high`
     kRcode,     // DNS: `number`
@@ -94,7 +94,7 @@ struct Plan {
   // The reply has no body, whatever it announces: to a HEAD request; or there
   // is no more HTTP behind it: to a CONNECT. Learnt from the guest if absent.
   std::optional<std::string> method;
-  std::vector<Check> checks;
+  std::vector<PlanCheck> checks;
   // Of which messages it is a plan; the others are ignored.
   std::optional<Condition> match;
   std::vector<ConditionalHandler> handlers;

@@ -18,7 +18,7 @@ namespace stubdomain {
 namespace {
 
 using nlohmann::json;
-using Kind = Check::Kind;
+using Kind = PlanCheck::Kind;
 
 constexpr std::array<std::pair<std::string_view, Format>, 4> kFormats = {
     {{"raw", Format::kRaw},
@@ -38,7 +38,7 @@ constexpr size_t kMaxMethod = 32;
 
 // "200", "2xx" or "400-499".
 void ReadStatus(const std::string& text, const std::string& place,
-                Check* check) {
+                PlanCheck* check) {
   const auto digit = [&](size_t i) { return text[i] >= '0' && text[i] <= '9'; };
   const auto number = [&](size_t at) {
     uint16_t value = 0;
@@ -87,7 +87,7 @@ class Compiler {
   void ReadAt(JsonObject& object, Condition* condition);
   void ReadPattern(JsonObject& object, Condition* condition);
   std::shared_ptr<const Pattern> ReadRegex(JsonObject& object, const char* key);
-  void Add(const std::string& place, Check check, Condition* condition);
+  void Add(const std::string& place, PlanCheck check, Condition* condition);
   void AddFlag(JsonObject& object, const char* key, Kind kind,
                Condition* condition);
   ConditionalHandler ReadHandler(const json& value, const std::string& place,
@@ -208,7 +208,7 @@ Condition Compiler::ReadCondition(const json& value, const std::string& place,
 void Compiler::ReadChecks(JsonObject& object, Condition* condition) {
   if (const auto status = object.String("status")) {
     Need(Format::kHttp, object.Place("status"), "http");
-    Check check{.kind = Kind::kStatus};
+    PlanCheck check{.kind = Kind::kStatus};
     ReadStatus(*status, object.Place("status"), &check);
     Add(object.Place("status"), std::move(check), condition);
   }
@@ -251,7 +251,7 @@ void Compiler::ReadHeader(JsonObject& object, Condition* condition) {
   if (value == nullptr) return;
   JsonObject header(*value, object.Place("header"));
   Need(Format::kHttp, header.place(), "http");
-  Check check{.kind = Kind::kHeader};
+  PlanCheck check{.kind = Kind::kHeader};
   header.Get("name");
   check.name = *header.String("name");
   check.text = header.String("value");
@@ -269,7 +269,7 @@ void Compiler::ReadAt(JsonObject& object, Condition* condition) {
   const json* value = object.Find("at");
   if (value == nullptr) return;
   JsonObject at(*value, object.Place("at"));
-  Check check{.kind = Kind::kAt};
+  PlanCheck check{.kind = Kind::kAt};
   at.Get("bytes");
   check.text = ReadHex(*at.String("bytes"), at.Place("bytes"));
   if (check.text->size() > kMaxFront) {
@@ -289,7 +289,7 @@ void Compiler::ReadPattern(JsonObject& object, Condition* condition) {
   if (plan_.format == Format::kTls) {
     Refuse(pattern.place(), "what is in TLS records cannot be read");
   }
-  Check check{.kind = Kind::kPattern};
+  PlanCheck check{.kind = Kind::kPattern};
   check.pattern = ReadRegex(pattern, "regex");
   check.number = pattern.Number("first", 1, kMaxPatternFirst).value_or(0);
   pattern.Finish();
@@ -310,7 +310,7 @@ std::shared_ptr<const Pattern> Compiler::ReadRegex(JsonObject& object,
   return pattern;
 }
 
-void Compiler::Add(const std::string& place, Check check,
+void Compiler::Add(const std::string& place, PlanCheck check,
                    Condition* condition) {
   if (plan_.checks.size() >= kMaxChecks) {
     Refuse(place, "more than " + std::to_string(kMaxChecks) + " checks");
@@ -346,7 +346,7 @@ size_t Plan::weight() const {
   // The head of a message is there three times: as it came, taken apart, and
   // what is not understood yet of it.
   size_t weight = 3 * kMaxHttpHead + 8 * source.size();
-  for (const Check& check : checks) {
+  for (const PlanCheck& check : checks) {
     if (check.pattern != nullptr) weight += kPatternMemory;
   }
   return weight;

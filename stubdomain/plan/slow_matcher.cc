@@ -86,11 +86,11 @@ struct View {
   bool fin;       // no more comes
   bool complete;  // the message is
 
-  Truth Look(const Check& check) const;
+  Truth Look(const PlanCheck& check) const;
   Truth Look(const Condition& condition) const;
 };
 
-Truth View::Look(const Check& check) const {
+Truth View::Look(const PlanCheck& check) const {
   const bool last = fin || complete;
   const auto enough = [last](bool yes) {
     return yes ? Truth::kYes : last ? Truth::kNo : Truth::kUndecided;
@@ -100,40 +100,40 @@ Truth View::Look(const Check& check) const {
   };
   const size_t size = message.content.size();
   switch (check.kind) {
-    case Check::Kind::kStatus:
+    case PlanCheck::Kind::kStatus:
       return head(message.status >= check.low && message.status <= check.high);
-    case Check::Kind::kHeader: {
+    case PlanCheck::Kind::kHeader: {
       bool has = false;
       for (const auto& [name, value] : message.headers) {
         has = has || strcasecmp(name.c_str(), check.name.c_str()) == 0;
       }
       return head(has);
     }
-    case Check::Kind::kBytes:
+    case PlanCheck::Kind::kBytes:
       return enough(text.size() >= check.number);
-    case Check::Kind::kBody:
+    case PlanCheck::Kind::kBody:
       return enough(size >= check.number);
-    case Check::Kind::kShare:
+    case PlanCheck::Kind::kShare:
       if (message.known && !message.length) return Truth::kNo;
       return enough(message.known &&
                     size * 100 >= *message.length * check.number);
-    case Check::Kind::kAt:
+    case PlanCheck::Kind::kAt:
       for (size_t i = 0; i < check.text->size(); ++i) {
         const size_t at = check.number + i;
         if (at >= text.size()) return enough(false);
         if (text[at] != (*check.text)[i]) return Truth::kNo;
       }
       return Truth::kYes;
-    case Check::Kind::kPattern: {
+    case PlanCheck::Kind::kPattern: {
       const size_t most = check.number == 0 ? size : check.number;
       const std::string_view searched =
           std::string_view(message.content).substr(0, most);
       if (check.pattern->Find(searched, 0, 0)) return Truth::kYes;
       return check.number != 0 && size >= most ? Truth::kNo : enough(false);
     }
-    case Check::Kind::kComplete:
+    case PlanCheck::Kind::kComplete:
       return enough(complete);
-    case Check::Kind::kFin:
+    case PlanCheck::Kind::kFin:
       return enough(fin);
     default:
       std::abort();

@@ -33,7 +33,9 @@ IMAGE = "initramfs-plans"
 @pytest.fixture(scope="module")
 def running_vm(request):
     base = os.environ.get("STUBDOMAIN_TEST_LOGS", BUILD / "test-logs" / "plans")
-    machine = Vm(pathlib.Path(base) / request.path.stem, image=IMAGE,
+    # Each of the processes that share a file has its own.
+    name = request.path.stem + os.environ.get("PYTEST_XDIST_WORKER", "")
+    machine = Vm(pathlib.Path(base) / name, image=IMAGE,
                  memory=("-m", "640")).boot()
     yield machine
     machine.close()

@@ -1,0 +1,85 @@
+// Fuzz target: a plan, run over a reply that is cut and handed over.
+//
+//   u8   bits: 0 datagrams, 1 HEAD, 2 CONNECT, 3 waits for a 100, 4 young,
+//        5 the peer closes in the end, 6 it resets
+//   u16  length of the plan, then it, as JSON
+//   ...  the reply
+//
+// What it says must not depend on the cuts, nor on another process taking it
+// over at each of them.
+//
+// Copyright (c) 2026 The Stubdomain authors
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include <string_view>
+#include <vector>
+
+#include "check.h"
+#include "input.h"
+#include "plan/matcher.h"
+
+namespace stubdomain {
+namespace {
+
+constexpr Time kNow{std::chrono::hours(1)};
+
+void TakeSteps(Matcher& matcher, std::vector<Step>* steps) {
+  while (const auto step = matcher.Take()) steps->push_back(*step);
+}
+
+void HandOver(Matcher* matcher, std::shared_ptr<const Plan> plan,
+              bool datagrams) {
+  Writer writer;
+  matcher->Save(writer, kNow);
+  Reader reader(writer.data());
+  Matcher next(std::move(plan), {}, datagrams, kNow);
+  Check(next.Load(reader, kNow) && reader.left() == 0,
+        "what a matcher saves can be loaded");
+  *matcher = std::move(next);
+}
+
+void Run(Input input) {
+  const uint8_t bits = input.U8();
+  const bool datagrams = (bits & 1) != 0;
+  const Request request{.head = (bits & 2) != 0,
+                        .connect = (bits & 4) != 0,
+                        .awaits_continue = (bits & 8) != 0,
+                        .young = (bits & 16) != 0};
+  const auto text = input.Bytes(input.U16());
+  const Compiled compiled =
+      CompilePlan({reinterpret_cast<const char*>(text.data()), text.size()});
+  Check((compiled.plan == nullptr) != compiled.error.empty(),
+        "a plan is compiled, or there is an error");
+  if (compiled.plan == nullptr) return;
+  const auto reply = input.Rest();
+  const auto end = [bits](Matcher& matcher) {
+    if ((bits & 96) != 0) matcher.End((bits & 64) != 0, kNow);
+  };
+
+  Matcher whole(compiled.plan, request, datagrams, kNow);
+  std::vector<Step> expected;
+  whole.Feed(reply, kNow);
+  end(whole);
+  TakeSteps(whole, &expected);
+  if (datagrams) return;
+
+  Matcher cut(compiled.plan, request, datagrams, kNow);
+  std::vector<Step> steps;
+  for (const uint8_t& byte : reply) {
+    cut.Feed({&byte, 1}, kNow);
+    TakeSteps(cut, &steps);
+    if (cut.over()) break;
+    HandOver(&cut, compiled.plan, datagrams);
+  }
+  end(cut);
+  TakeSteps(cut, &steps);
+  Check(steps == expected, "the verdict does not depend on the cuts");
+}
+
+}  // namespace
+}  // namespace stubdomain
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  stubdomain::Run(stubdomain::Input({data, size}));
+  return 0;
+}
