@@ -73,6 +73,10 @@ def test_has_its_files_and_no_others(tree):
     assert sorted(path for paths in matched for path in paths) == files(tree)
 
 
+def test_has_a_place_for_hooks(tree):
+    assert (tree / "etc/stubdomain/post.d").is_dir()
+
+
 def test_modes_and_owners(package, tree):
     for path in tree.rglob("*"):
         mode = stat.S_IMODE(path.lstat().st_mode)
