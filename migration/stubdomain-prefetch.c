@@ -195,7 +195,6 @@ QEMUTimer *suspend_prefetch_timer_new(SuspendFile *file)
 
 void suspend_prefetch_begin_wake(SuspendFile *file)
 {
-    suspend_prefetch_start(file->image);
     if (!file->image->working_set) {
         return;
     }

@@ -35,7 +35,8 @@ static void expect_wake(StubdomainPCI *dev)
     struct sd_info info;
 
     sd_get_info(dev->core, &info);
-    if (info.state == SD_SUSPENDED && info.kept > dev->kept_asleep) {
+    if (info.state == SD_SUSPENDED && info.kept > dev->kept_asleep &&
+        !sd_pending(dev->core)) {
         suspend_file_expect_wake(dev->file);
     }
 }
@@ -183,6 +184,10 @@ static void announce_wake(void *opaque)
         return;
     }
     dev->announce_due = false;
+    if (dev->file) {
+        /* Not before the vCPUs run, which it would only delay. */
+        suspend_file_expect_wake(dev->file);
+    }
     dev->figures.wake_reason = dev->wake_reason;
     dev->figures.wake_us = (stubdomain_now() - dev->woken_at) / SCALE_US;
     trace_stubdomain_running(dev->figures.wake_us);

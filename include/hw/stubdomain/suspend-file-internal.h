@@ -288,8 +288,7 @@ void suspend_fault_forget(void);
 /* The timer on which it is noted what a wake touched. */
 QEMUTimer *suspend_prefetch_timer_new(SuspendFile *file);
 /*
- * The VM is about to run from @image: begin to read the pages that its last
- * wake touched first, and note later which it touches this time.
+ * The VM is about to run from @file: note later which pages it touches first.
  */
 void suspend_prefetch_begin_wake(SuspendFile *file);
 /*
