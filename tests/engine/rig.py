@@ -20,7 +20,7 @@ TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path.append(str(TESTS))
 from harness.namespace import Namespace
 
-from traffic import receive_exactly
+from traffic import expect_acknowledged, receive_exactly
 
 PROXY = TESTS.parent / "build" / "core" / "tests" / "engine" / "engine-proxy"
 DEVICE = "tap0"
@@ -248,6 +248,7 @@ class Rig:
             assert receive_exactly(peer, 8) == b"question"
             peer.sendall(b"answer")
             assert receive_exactly(guest, 6) == b"answer"
+        expect_acknowledged(peer)
         return guest, peer
 
     def greet(self, family):

@@ -5,18 +5,16 @@ SPDX-License-Identifier: GPL-2.0-or-later
 """
 
 import errno
-import fcntl
 import hashlib
 import socket
-import struct
-import termios
 import time
 
 import pytest
 
 import traffic
 from rig import BAD, CLEAN, DEVICE, TIMEOUT
-from traffic import expect_reset, receive_all, receive_exactly
+from traffic import (expect_acknowledged, expect_reset, receive_all,
+                     receive_exactly)
 
 MIB = 1 << 20
 
@@ -29,17 +27,6 @@ def faults(request):
 @pytest.fixture(params=["guest", "peer"], ids=lambda who: f"{who}-opens")
 def opener(request):
     return request.param
-
-
-def unacknowledged(sock):
-    return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0" * 4))[0]
-
-
-def expect_acknowledged(sock):
-    deadline = time.monotonic() + TIMEOUT
-    while unacknowledged(sock):
-        assert time.monotonic() < deadline, "not acknowledged"
-        time.sleep(0.02)
 
 
 def test_reply_is_acknowledged_and_kept(make_rig, pool, family, faults, opener):

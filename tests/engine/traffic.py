@@ -6,14 +6,17 @@ SPDX-License-Identifier: GPL-2.0-or-later
 
 import concurrent.futures
 import contextlib
+import fcntl
 import functools
 import hashlib
 import random
 import socket
 import struct
+import termios
 import time
 
 SO_MAX_PACING_RATE = 47
+STALLED = 60  # seconds without what has to come
 PACE = 6 << 20  # bytes a second, so that the processor is not what is tested
 
 
@@ -169,6 +172,17 @@ def half_close(pool, guest, peer, over, seed):
     assert receive_all(first) == sent.result()
     first.close()
     second.close()
+
+
+def unacknowledged(sock):
+    return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, b"\0" * 4))[0]
+
+
+def expect_acknowledged(sock):
+    deadline = time.monotonic() + STALLED
+    while unacknowledged(sock):
+        assert time.monotonic() < deadline, "not acknowledged"
+        time.sleep(0.02)
 
 
 def expect_reset(sock):

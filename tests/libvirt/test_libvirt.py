@@ -157,7 +157,8 @@ def test_managed_save_of_suspended_domain(domain, peer):
 def test_destroy_of_suspended_domain_leaves_no_file(domain, peer):
     Waiter(domain, peer)
     directory = domain.libvirt.directory / "lib" / "stubdomain"
-    assert [path.name for path in directory.iterdir()] == ["stub0.suspend"]
+    assert ([path.name for path in directory.iterdir()]
+            == ["stubdomain-guest-stub0.suspend"])
     domain.virsh("destroy")
     assert domain.state() == "shut off"
     assert list(directory.iterdir()) == []
