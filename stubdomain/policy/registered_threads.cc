@@ -43,8 +43,9 @@ bool RegisteredThreads::Load(Reader& reader) {
     const bool answered = reader.Bool();
     if (number == 0 || name.size() > SD_THREAD_NAME_MAX ||
         !threads_
-             .try_emplace(number, std::string(name.begin(), name.end()),
-                          answered)
+             .emplace(number,
+                      RegisteredThread{.name = {name.begin(), name.end()},
+                                       .answered = answered})
              .second) {
       return reader.Fail();
     }
