@@ -150,8 +150,10 @@ MessageReader::After HttpReader::HeadDone() {
 
 MessageReader::Run HttpReader::TakeContent(std::span<const uint8_t> bytes) {
   size_t size = bytes.size();
-  if (body_ != Body::kUntilEnd) size = std::min<uint64_t>(size, left_);
-  left_ -= size;
+  if (body_ != Body::kUntilEnd) {
+    size = std::min<uint64_t>(size, left_);
+    left_ -= size;
+  }
   Run run{.size = size, .content = true};
   if (body_ == Body::kChunk) {
     error_code error;
