@@ -39,6 +39,7 @@ struct FlowTable::Entry {
   uint64_t turn = 0;     // its place in held_up_; 0: it has none
   size_t unflushed = 0;  // its place in unflushed_, from 1 on; 0: it has none
   size_t starved = 0;    // the same in starved_
+  uint64_t kept = 0;     // its part of kept_
   Entries::iterator place;
   Time used{};            // when it was put there
   Time timer = kNever;    // its entry in timers_; kNever: it has none
@@ -207,6 +208,7 @@ void FlowTable::Remove(Entry* entry) {
   if (found_ == entry) found_ = nullptr;
   DropTurn(entry);
   if (entry->unknown) --unknown_;
+  kept_ -= entry->kept;
   if (entry->alias) DropAlias(entry);
   flows_.Remove(HashOf({entry->flow.port(), entry->flow.id()}), entry);
   (entry->weak ? weak_ : strong_).erase(entry->place);
@@ -257,6 +259,9 @@ void FlowTable::Update(Entry* entry, Time now) {
     entry->unknown = !entry->unknown;
     unknown_ += entry->unknown ? 1 : -1;
   }
+  const uint64_t kept = flow.kept();
+  kept_ += kept - entry->kept;
+  entry->kept = kept;
   UpdateAlias(entry);
   if (!flow.closed()) {
     entry->expires = kNever;
@@ -434,6 +439,7 @@ EditRefusal FlowTable::EditReply(const TcpFlow& flow, uint64_t position,
 
 void FlowTable::Clear() {
   unknown_ = 0;
+  kept_ = 0;
   found_ = nullptr;
   aliases_.clear();
   unflushed_.clear();
@@ -443,14 +449,6 @@ void FlowTable::Clear() {
   weak_.clear();
   strong_.clear();
   flows_.Clear();
-}
-
-uint64_t FlowTable::kept() const {
-  uint64_t sum = 0;
-  for (const Entries* list : {&weak_, &strong_}) {
-    for (const Entry& entry : *list) sum += entry.flow.kept();
-  }
-  return sum;
 }
 
 TcpFlow* FlowTable::Find(unsigned port, const FlowId& id) {

@@ -101,7 +101,7 @@ class FlowTable {
   size_t size() const { return flows_.size(); }
   // Those of which the guest does not know yet.
   size_t unknown_to_guest() const { return unknown_; }
-  uint64_t kept() const;
+  uint64_t kept() const { return kept_; }
   // Null if it is not followed. A flow that is awaited stays valid until it is
   // no longer awaited, Clear() or Load().
   TcpFlow* Find(unsigned port, const FlowId& id);
@@ -179,6 +179,7 @@ class FlowTable {
   Entries weak_;
   Entries strong_;
   size_t unknown_ = 0;
+  uint64_t kept_ = 0;  // by all flows; asked for with every frame
   std::set<Due> timers_;
   Marked unflushed_;
   Marked starved_;

@@ -328,6 +328,25 @@ TEST(FlowTable, AWindowThatClosedForAnothersSakeOpensAgain) {
   EXPECT_FALSE(t.table.needs_flush());
 }
 
+TEST(FlowTable, WhatIsKeptIsTheSumOfAllFlows) {
+  SharedBudget t;
+  const auto sum = [&t] {
+    uint64_t kept = 0;
+    t.table.ForEach([&kept](const TcpFlow& flow) { kept += flow.kept(); });
+    return kept;
+  };
+  t.Fill(1);
+  t.Fill(2);
+  EXPECT_EQ(t.table.kept(), 150000u);
+  EXPECT_EQ(t.table.kept(), sum());
+  t.table.Release(t.now, t);
+  t.Say(Side::kGuest, 1, kRst, "", 1);
+  EXPECT_EQ(t.table.kept(), t.Flow(2)->kept());
+  EXPECT_EQ(t.table.kept(), sum());
+  t.table.Clear();
+  EXPECT_EQ(t.table.kept(), 0u);
+}
+
 TEST(FlowTable, LoadedBytesComeBeforeWindows) {
   constexpr uint64_t kBudget = 70000;
   Table t;
