@@ -1,4 +1,5 @@
-"""What tests gave: a line each, then the failures' details, then the sum.
+"""What tests gave: a line each, with the last words of what failed, then the
+failures' details, then the sum.
 
 Copyright (c) 2026 The Stubdomain authors
 SPDX-License-Identifier: GPL-2.0-or-later
@@ -9,6 +10,7 @@ import collections
 PASSED, FAILED, SKIPPED = "passed", "FAILED", "skipped"
 DETAIL_LINES = 150  # the rest is in the log
 FIRST_LINES = 10    # of them, from the beginning
+LAST_WORDS = 12     # lines of a failure that come at once
 
 
 class Report:
@@ -30,6 +32,8 @@ class Report:
     def failed(self, name, detail, log=None):
         self.failures.append((self.suite, name, detail, log or self.logs))
         self._add(FAILED, name, "")
+        for line in detail.rstrip().splitlines()[-LAST_WORDS:]:
+            print(f"    {line}", flush=True)
 
     def count_of(self, suite):
         return self.suites[suite]
