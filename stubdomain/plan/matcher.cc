@@ -247,10 +247,11 @@ void Matcher::SetClaim(Step::By by, uint32_t handler) {
   GoOn(false);
 }
 
-std::span<const Action> Matcher::ActionsOf(const Claim& claim) const {
-  static constexpr std::array kRestoring = {Action::kRestore};
-  static constexpr std::array kIgnoring = {Action::kIgnore};
-  static constexpr std::array kAlerting = {Action::kAlert, Action::kIgnore};
+std::span<const PlanAction> Matcher::ActionsOf(const Claim& claim) const {
+  static const std::array kRestoring = {PlanAction{Action::kRestore}};
+  static const std::array kIgnoring = {PlanAction{Action::kIgnore}};
+  static const std::array kAlerting = {PlanAction{Action::kAlert},
+                                       PlanAction{Action::kIgnore}};
   switch (claim.by) {
     case Step::By::kHandler:
       return plan_->handlers[claim.handler].actions;
@@ -269,9 +270,9 @@ std::span<const Action> Matcher::ActionsOf(const Claim& claim) const {
 }
 
 void Matcher::GoOn(bool complete) {
-  const std::span<const Action> actions = ActionsOf(*claim_);
+  const std::span<const PlanAction> actions = ActionsOf(*claim_);
   for (; claim_->done < actions.size(); ++claim_->done) {
-    const Action action = actions[claim_->done];
+    const Action action = actions[claim_->done].action;
     if (action != Action::kBuffer) {
       Emit(action);
     } else if (!complete) {
@@ -284,6 +285,7 @@ void Matcher::Emit(Action action) {
   steps_.push_back({.action = action,
                     .by = claim_->by,
                     .handler = claim_->handler,
+                    .place = static_cast<uint32_t>(claim_->done),
                     .message = message_,
                     .begin = message_begin_,
                     .offset = position_});

@@ -36,6 +36,7 @@ struct Step {
   Action action = Action::kRestore;
   By by = By::kBuiltIn;
   uint32_t handler = 0;  // its place in the plan
+  uint32_t place = 0;    // of the action among those of the handler
   uint32_t message = 0;  // which of the reply, from 0
   uint64_t begin = 0;    // where the message begins in the reply
   uint64_t offset = 0;   // so many bytes of the reply had to come for this
@@ -119,7 +120,7 @@ class Matcher {
   void Judge(MessageEnd end);
   bool FallsToFormat(MessageEnd end) const;
   void SetClaim(Step::By by, uint32_t handler);
-  std::span<const Action> ActionsOf(const Claim& claim) const;
+  std::span<const PlanAction> ActionsOf(const Claim& claim) const;
   // Does what can be done of the claim's actions.
   void GoOn(bool complete);
   void Emit(Action action);

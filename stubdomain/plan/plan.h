@@ -31,7 +31,7 @@ inline constexpr size_t kMaxPlanMemory = 256 << 20;
 
 enum class Format : uint8_t { kAny, kRaw, kHttp, kDns, kTls };
 
-// In the order of StubdomainPlanAction in qapi/stubdomain.json.
+// In the order of StubdomainPlanVerb in qapi/stubdomain.json.
 enum class Action : uint8_t {
   kBuffer,   // the next one follows when the message is complete
   kAlert,    // an event
@@ -81,10 +81,15 @@ struct Condition {
   std::vector<Condition> parts;
 };
 
+// An action, with what it needs.
+struct PlanAction {
+  Action action = Action::kRestore;
+};
+
 struct ConditionalHandler {
   std::string name;  // "0", "1"... if the plan gives none
   Condition when;
-  std::vector<Action> actions;  // in this order
+  std::vector<PlanAction> actions;  // in this order
 };
 
 // A plan does not change once it is compiled, and many matchers may share it.

@@ -92,7 +92,9 @@ class Compiler {
                Condition* condition);
   ConditionalHandler ReadHandler(const json& value, const std::string& place,
                                  size_t number);
-  std::vector<Action> ReadActions(JsonObject& object, const char* key);
+  static std::vector<PlanAction> ReadActions(JsonObject& object,
+                                             const char* key);
+  static PlanAction ReadAction(const json& value, const std::string& place);
   void Need(Format format, const std::string& place, const char* name) const;
 
   Plan plan_;
@@ -130,7 +132,7 @@ std::shared_ptr<const Plan> Compiler::Compile(std::string_view text) {
     ConditionalHandler handler{.name = "bytes"};
     Add(object.Place("bytes"), {.kind = Kind::kBytes, .number = *bytes},
         &handler.when);
-    handler.actions = {Action::kRestore};
+    handler.actions = {{Action::kRestore}};
     plan_.handlers.push_back(std::move(handler));
   }
   plan_.otherwise =
@@ -151,10 +153,10 @@ ConditionalHandler Compiler::ReadHandler(const json& value,
   }
   handler.when = ReadCondition(object.Get("when"), object.Place("when"), 1);
   handler.actions = ReadActions(object, "do");
-  if (handler.actions.empty()) handler.actions = {Action::kRestore};
+  if (handler.actions.empty()) handler.actions = {{Action::kRestore}};
   for (size_t i = 0; i < handler.actions.size(); ++i) {
-    const bool ends = handler.actions[i] == Action::kRestore ||
-                      handler.actions[i] == Action::kIgnore;
+    const Action action = handler.actions[i].action;
+    const bool ends = action == Action::kRestore || action == Action::kIgnore;
     if (ends && i + 1 < handler.actions.size()) {
       Refuse(object.Place("do") + "[" + std::to_string(i + 1) + "]",
              "nothing can follow restore or ignore");
@@ -164,14 +166,26 @@ ConditionalHandler Compiler::ReadHandler(const json& value,
   return handler;
 }
 
-std::vector<Action> Compiler::ReadActions(JsonObject& object, const char* key) {
-  std::vector<Action> actions;
+std::vector<PlanAction> Compiler::ReadActions(JsonObject& object,
+                                              const char* key) {
+  std::vector<PlanAction> actions;
   for (const auto& [value, place] : object.List(key, kMaxActions)) {
-    if (!value->is_string()) Refuse(place, "must be a string");
-    actions.push_back(
-        JsonObject::Named(value->get<std::string>(), place, kActions));
+    actions.push_back(ReadAction(*value, place));
   }
   return actions;
+}
+
+// The name alone, or an object with what the action needs.
+PlanAction Compiler::ReadAction(const json& value, const std::string& place) {
+  if (value.is_string()) {
+    return {JsonObject::Named(value.get<std::string>(), place, kActions)};
+  }
+  if (!value.is_object()) Refuse(place, "must be a string or an object");
+  JsonObject object(value, place);
+  object.Get("action");
+  const PlanAction action{*object.OneOf("action", kActions)};
+  object.Finish();
+  return action;
 }
 
 Condition Compiler::ReadCondition(const json& value, const std::string& place,

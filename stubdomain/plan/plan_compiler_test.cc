@@ -56,6 +56,18 @@ TEST(CompilePlan, ErrorsNameThePlace) {
             "plan.handlers[0].do[1]: nothing can follow restore or ignore");
   EXPECT_EQ(ErrorOf(R"({"handlers": [{"when": {"bytes": 1}, "do": ["x"]}]})"),
             "plan.handlers[0].do[0]: 'x' is not known");
+  const auto action = [](const char* text) {
+    return ErrorOf(R"({"handlers": [{"when": {"bytes": 1}, "do": [)" +
+                   std::string(text) + "]}]}");
+  };
+  EXPECT_EQ(action(R"("alert", {"action": "restore"})"), "");
+  EXPECT_EQ(action("5"),
+            "plan.handlers[0].do[0]: must be a string or an object");
+  EXPECT_EQ(action("{}"), "plan.handlers[0].do[0].action: is missing");
+  EXPECT_EQ(action(R"({"action": "x"})"),
+            "plan.handlers[0].do[0].action: 'x' is not known");
+  EXPECT_EQ(action(R"("alert", {"action": "restore", "at": 5})"),
+            "plan.handlers[0].do[1].at: is not known");
   EXPECT_EQ(ErrorOf(R"({"method": ""})"),
             "plan.method: must have 1 to 32 characters");
 }

@@ -162,7 +162,7 @@ Truth View::Look(const Condition& condition) const {
 
 struct Claim {
   std::string by;
-  std::vector<Action> actions;
+  std::vector<PlanAction> actions;
 };
 
 std::optional<Claim> ClaimOf(const View& view) {
@@ -175,15 +175,15 @@ std::optional<Claim> ClaimOf(const View& view) {
   if (possible || view.fin || view.text.empty()) return std::nullopt;
   switch (view.plan.otherwise) {
     case Otherwise::kIgnore:
-      return Claim{"otherwise", {Action::kIgnore}};
+      return Claim{"otherwise", {{Action::kIgnore}}};
     case Otherwise::kAlert:
-      return Claim{"otherwise", {Action::kAlert, Action::kIgnore}};
+      return Claim{"otherwise", {{Action::kAlert}, {Action::kIgnore}}};
     case Otherwise::kRestore:
       break;
   }
   if (!view.message.known) return std::nullopt;
   const bool interim = view.message.status > 0 && view.message.status < 200;
-  return Claim{"built-in", {interim ? Action::kIgnore : Action::kRestore}};
+  return Claim{"built-in", {{interim ? Action::kIgnore : Action::kRestore}}};
 }
 
 }  // namespace
@@ -212,7 +212,7 @@ Lines SlowMatch(const Plan& plan, std::string_view reply, bool fin) {
       complete = view.complete;
       if (!claim) claim = ClaimOf(view);
       for (; claim && done < claim->actions.size(); ++done) {
-        const Action action = claim->actions[done];
+        const Action action = claim->actions[done].action;
         if (action == Action::kBuffer) {
           if (!complete) break;
           continue;

@@ -178,6 +178,9 @@ static const struct {
     { "plan-pattern", "{'op': 'wait', 'plan': {'handlers': [{'when': "
       "{'pattern': {'regex': 'a$'}}}]}, " FLOW "}",
       STUBDOMAIN_RESULT_REFUSED, "plan.handlers[0].when.pattern.regex" },
+    { "plan-action", "{'op': 'wait', 'plan': {'handlers': [{'when': "
+      "{'bytes': 1}, 'do': ['alert', {'action': 'alert', 'at': 1}]}]}, "
+      FLOW "}", STUBDOMAIN_RESULT_SYNTAX, "plan.handlers[0].do[1].at" },
     { "plan-two-ways", "{'op': 'wait', 'plan': {'bytes': 1, 'handlers': "
       "[{'when': {'bytes': 1}}]}, " FLOW "}",
       STUBDOMAIN_RESULT_REFUSED, "plan.bytes" },
