@@ -85,8 +85,8 @@ Verdict StubDomain::OnPassingFrame(unsigned port, Side from,
   if (segment == nullptr) return PassInOrder(port, from, packet);
   const auto [verdict, flow] =
       flows_->table.OnFrame(port, from, packet, now, outbound_);
-  if (flow != nullptr && from == Side::kGuest && !segment->payload.empty()) {
-    flow->NoteRequest(whole ? segment->payload : std::span<const uint8_t>());
+  if (flow != nullptr && from == Side::kGuest) {
+    flow->NoteRequest(*segment, whole);
   }
   if (flow != nullptr && flow->awaited()) Settle(*flow, now);
   return verdict;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "tcp/kept_request.h"
 #include "trace/frames.h"
 #include "trace/trace.h"
 
@@ -17,7 +18,11 @@ constexpr size_t kHead = 256;
 
 class HeadTest : public testing::Test {
  protected:
-  HeadTest() { trace_.Connect(&talk_); }
+  HeadTest() {
+    trace_.Connect(&talk_);
+    // So long a request is not kept.
+    trace_.Request(talk_, kMaxRequest + 1);
+  }
 
   // Whether the guest's frame passes by its first `head` bytes. The others are
   // not what was sent.
@@ -73,6 +78,12 @@ TEST_F(HeadTest, WhatIsNotTcpIsNeededWhole) {
       PassesBy(40, PingTo(kLinkToGuest, Ip("192.0.2.1"), Ip("10.0.2.15"))));
 }
 
+TEST_F(HeadTest, ARequestThatIsKeptIsNeededWhole) {
+  trace_.PeerSends(talk_, 10);
+  trace_.GuestAcks(talk_);
+  EXPECT_FALSE(PassesBy(kHead, Data()));
+}
+
 TEST_F(HeadTest, WhatIsRecordedIsNeededWhole) {
   trace_.Wait(Trace::WaitOn(talk_));
   EXPECT_FALSE(PassesBy(kHead, Data()));
@@ -94,7 +105,9 @@ TEST_F(HeadTest, WhatIsSentBehindKeptBytesIsNeededWhole) {
   EXPECT_FALSE(PassesBy(kHead, data));
   trace_.Ready();
   trace_.GuestAcks(talk_);
-  EXPECT_TRUE(PassesBy(kHead, data));
+  trace_.Send(talk_, Side::kGuest, data);
+  trace_.Request(talk_, kMaxRequest + 1);
+  EXPECT_TRUE(PassesBy(kHead, Data()));
 }
 
 }  // namespace

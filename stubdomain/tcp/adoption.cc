@@ -73,6 +73,7 @@ void Adoption::Attach(Time now, Output& output) {
 void Adoption::OnPeer(const Packet& packet, const TcpSegment& segment, Time now,
                       Output& output) {
   if (reset_ || !ChecksumOk(packet)) return;
+  if (severed_) return OnSevered(segment, now, output);
   const bool rst = segment.has(kRst);
   if (segment.has(kSyn) && !rst) {
     OnSynOfPeer(packet, segment, now, output);
@@ -236,7 +237,9 @@ void Adoption::Flush(Time now, Output& output) {
 }
 
 Time Adoption::Deadline() const {
-  if (reset_) return guest_ == Guest::kReady ? sender_.Deadline() : kNever;
+  if (!hears_peer()) {
+    return guest_ == Guest::kReady ? sender_.Deadline() : kNever;
+  }
   Time deadline = keepalive_;
   if (resends()) deadline = std::min(deadline, resender_.Deadline());
   if (guest_ == Guest::kReady)
@@ -245,7 +248,7 @@ Time Adoption::Deadline() const {
 }
 
 void Adoption::OnTimer(Time now, Output& output) {
-  if (!reset_ && now >= keepalive_) {
+  if (hears_peer() && now >= keepalive_) {
     SendKeepalive(output);
     TouchPeer(now);
   }
@@ -278,7 +281,7 @@ uint64_t Adoption::kept() const {
 }
 
 bool Adoption::full() const {
-  if (receiver_.fin_received() || reset_) return false;
+  if (receiver_.fin_received() || !hears_peer()) return false;
   const auto buffer =
       static_cast<uint32_t>(std::min(config_->buffer, kMaxFlowBuffer));
   const Seq end =
@@ -311,7 +314,7 @@ Seq Adoption::DesiredEdge() const {
 
 // The peer is told of enough more room (RFC 9293, 3.8.6.2.2).
 bool Adoption::WorthTelling(Seq edge) const {
-  if (reset_ || receiver_.fin_received()) return false;
+  if (!hears_peer() || receiver_.fin_received()) return false;
   const uint32_t enough = 2 * SegmentSize();
   const uint32_t gain = Distance(receiver_.edge(), edge);
   const uint32_t left = Distance(receiver_.next(), receiver_.edge());
@@ -370,7 +373,7 @@ std::optional<Side> Adoption::held_up() const {
 
 void Adoption::Settle(Time now, Output& output) {
   held_up_ = false;
-  if (!reset_ && receiver_.due() == Receiver::Due::kNow) SendAck(output);
+  if (hears_peer() && receiver_.due() == Receiver::Due::kNow) SendAck(output);
   if (resends()) Resend(now, output);
   if (guest_ == Guest::kReady) Replay(now, output);
   // To a guest without the peer's SYN an acknowledgement means nothing.
@@ -382,6 +385,7 @@ void Adoption::Settle(Time now, Output& output) {
 void Adoption::Save(Writer& writer) const {
   writer.U8(static_cast<uint8_t>(guest_));
   writer.Bool(reset_);
+  writer.Bool(severed_);
   writer.Bool(guest_due_);
   writer.Bool(congested_);
   writer.Bool(urgent_.has_value());
@@ -397,6 +401,7 @@ bool Adoption::Load(Reader& reader, Time now) {
   if (guest > static_cast<uint8_t>(Guest::kReady)) return reader.Fail();
   guest_ = static_cast<Guest>(guest);
   reset_ = reader.Bool();
+  severed_ = reader.Bool();
   guest_due_ = reader.Bool();
   congested_ = reader.Bool();
   const bool urgent = reader.Bool();

@@ -81,7 +81,7 @@ class Adoption {
                Output& output);
   void Flush(Time now, Output& output);
   bool needs_flush() const {
-    return !reset_ && receiver_.due() != Receiver::Due::kNothing;
+    return hears_peer() && receiver_.due() != Receiver::Due::kNothing;
   }
   Time Deadline() const;
   void OnTimer(Time now, Output& output);
@@ -109,10 +109,19 @@ class Adoption {
   // send, even when the guest runs again.
   void Added(Time now, Output& output);
   // The peer has not acknowledged all that was added.
-  bool added() const { return connection_->guest.acked_seq() < added_; }
+  bool added() const {
+    return !severed_ && connection_->guest.acked_seq() < added_;
+  }
 
   // See TcpFlow::EditReply(); `range` is in the guest's numbers.
   EditRefusal Edit(SeqRange range, std::span<const uint8_t> replacement);
+
+  // Resets the peer in the guest's name, and from here on takes nothing of it
+  // any more: the peer is answered by resets.
+  void Sever(Output& output);
+  // The peer is severed: the guest is to see it close, or reset the connection,
+  // behind what is kept.
+  void EndForGuest(bool reset, Time now, Output& output);
 
   void Save(Writer& writer) const;
   // Of one that was just made. False: malformed; of no use then.
@@ -128,6 +137,7 @@ class Adoption {
   void OfferWindow();
   void NotePeer();
   void ChallengePeer(Time now);
+  void OnSevered(const TcpSegment& segment, Time now, Output& output);
   void OnSynOfPeer(const Packet& packet, const TcpSegment& segment, Time now,
                    Output& output);
   bool AckIsAcceptable(Seq ack) const;
@@ -142,8 +152,10 @@ class Adoption {
   Sender::Supply SupplyForPeer() const;
   void Resend(Time now, Output& output);
   bool resends() const {
-    return !reset_ && (guest_ == Guest::kStopped || added());
+    return hears_peer() && (guest_ == Guest::kStopped || added());
   }
+  // The peer is still of this connection.
+  bool hears_peer() const { return !reset_ && !severed_; }
 
   // Towards the guest.
   void ChallengeGuest(Time now);
@@ -167,6 +179,7 @@ class Adoption {
   const FlowConfig* const config_;
   Guest guest_;
   bool reset_ = false;      // the peer has reset; the guest does not know
+  bool severed_ = false;    // the stub has ended it in the guest's name
   bool guest_due_ = false;  // the guest is owed an acknowledgement
   bool held_up_ = false;
   bool congested_ = false;  // the peer is to hear of it (RFC 3168, 6.1.3)

@@ -41,4 +41,31 @@ EditRefusal Adoption::Edit(SeqRange range,
   return EditRefusal::kNone;
 }
 
+void Adoption::Sever(Output& output) {
+  Refuse(output);
+  severed_ = true;
+}
+
+void Adoption::EndForGuest(bool reset, Time now, Output& output) {
+  Stream& peer = connection_->peer;
+  receiver_.Close(!reset);
+  reset_ = reset;
+  peer.fin = reset ? Stream::kNoFin : peer.PositionOf(*receiver_.fin());
+  peer.next = receiver_.next();
+  peer.seen = peer.PositionOf(receiver_.next());
+  if (urgent_) urgent_ = Earlier(*urgent_, receiver_.bytes().end());
+  Settle(now, output);
+}
+
+// A peer that has not got the reset, or has sent something before.
+void Adoption::OnSevered(const TcpSegment& segment, Time now, Output& output) {
+  if (segment.has(kRst) || !segment.has(kAck) || !peer_challenges_.Allow(now)) {
+    return;
+  }
+  TcpFields fields = FieldsForPeer(segment.ack, receiver_.edge());
+  fields.flags = kRst | kAck;
+  fields.options.sack = {};
+  SendToPeer(fields, output);
+}
+
 }  // namespace stubdomain

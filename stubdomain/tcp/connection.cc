@@ -164,6 +164,7 @@ void Connection::Restart() {
   peer = Stream{};
   promised = 0;
   resend.reset();
+  kept_request.reset();
   from_syn = false;
   guest_reset = false;
   peer_reset = false;
@@ -339,6 +340,8 @@ void Connection::Save(Writer& writer) const {
   writer.Bool(request.head);
   writer.Bool(request.connect);
   writer.Bool(request.ends_head);
+  writer.Bool(kept_request != nullptr);
+  if (kept_request) kept_request->Save(writer);
   writer.Bool(resend != nullptr);
   if (resend) resend->Save(writer);
 }
@@ -357,6 +360,10 @@ bool Connection::Load(Reader& reader, ResendPool* pool) {
   request.head = reader.Bool();
   request.connect = reader.Bool();
   request.ends_head = reader.Bool();
+  if (reader.Bool()) {
+    kept_request = std::make_unique<KeptRequest>(&pool->requests);
+    kept_request->Load(reader);
+  }
   if (reader.Bool()) {
     const Seq begin = guest.SeqAt(std::max<uint64_t>(guest.acked, 1));
     const Seq end = guest.fin_seen() ? guest.fin_seq() : guest.next;

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 
+#include "tcp/kept_request.h"
 #include "tcp/resend_store.h"
 #include "wire/packet.h"
 #include "wire/serial.h"
@@ -103,6 +104,8 @@ struct Connection {
   bool peer_reset = false;  // and the guest knows
   // Of what the guest has sent; null: nothing is kept.
   std::unique_ptr<ResendStore> resend;
+  // Null: the guest has sent nothing.
+  std::unique_ptr<KeptRequest> kept_request;
 
   Stream& of(Side side) { return side == Side::kGuest ? guest : peer; }
   const Stream& of(Side side) const {

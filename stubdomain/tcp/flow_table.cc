@@ -437,6 +437,16 @@ EditRefusal FlowTable::EditReply(const TcpFlow& flow, uint64_t position,
   return refusal;
 }
 
+AnswerRefusal FlowTable::Answer(const TcpFlow& flow, uint64_t position,
+                                uint32_t length, std::span<const uint8_t> bytes,
+                                PeerEnd end, Time now, Output& output) {
+  Entry* entry = FindEntry({flow.port(), flow.id()});
+  const AnswerRefusal refusal =
+      entry->flow.Answer(position, length, bytes, end, now, output);
+  Update(entry, now);
+  return refusal;
+}
+
 void FlowTable::Clear() {
   unknown_ = 0;
   kept_ = 0;

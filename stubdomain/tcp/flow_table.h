@@ -93,6 +93,9 @@ class FlowTable {
   EditRefusal EditReply(const TcpFlow& flow, uint64_t position, uint32_t length,
                         std::span<const uint8_t> replacement, Time now,
                         Output& output);
+  AnswerRefusal Answer(const TcpFlow& flow, uint64_t position, uint32_t length,
+                       std::span<const uint8_t> bytes, PeerEnd end, Time now,
+                       Output& output);
   // The guest was reset: its connections are gone. Awaited ones too.
   void Clear();
 

@@ -88,6 +88,17 @@ void Reassembler::Release(Seq to) {
   skew_ = static_cast<uint32_t>(offset % kChunk);
 }
 
+void Reassembler::DropEarly() {
+  ranges_.clear();
+  // Of a chunk that is not needed any more nothing stays.
+  chunks_.resize(
+      std::min(chunks_.size(), (OffsetOf(end_) + kChunk - 1) / kChunk));
+  if (end_ == begin_) {
+    chunks_.clear();
+    skew_ = 0;
+  }
+}
+
 void Reassembler::Replace(SeqRange range, std::span<const uint8_t> bytes) {
   struct Piece {
     Seq begin;
@@ -105,13 +116,7 @@ void Reassembler::Replace(SeqRange range, std::span<const uint8_t> bytes) {
   const Seq recent = recent_ + shift;
 
   end_ = range.begin;
-  ranges_.clear();
-  // Of a chunk that is not needed any more nothing stays.
-  chunks_.resize((OffsetOf(end_) + kChunk - 1) / kChunk);
-  if (end_ == begin_) {
-    chunks_.clear();
-    skew_ = 0;
-  }
+  DropEarly();
   const Seq limit = end_ + (1u << 31) - 1;
   Insert(end_, bytes, limit);
   for (const Piece& piece : behind) Insert(piece.begin, piece.bytes, limit);

@@ -56,6 +56,9 @@ class Reassembler {
   // before begin() does nothing.
   void Release(Seq to);
 
+  // Forgets what is kept behind the first gap.
+  void DropEarly();
+
   // Puts `bytes` in the place of `range`, which lies within [begin, end). What
   // is kept behind it moves by the difference; end() and last() move along.
   // Takes time for all that is kept behind `range.begin`.

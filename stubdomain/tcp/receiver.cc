@@ -147,6 +147,16 @@ bool Receiver::Replace(SeqRange range, std::span<const uint8_t> replacement) {
   return true;
 }
 
+void Receiver::Close(bool fin) {
+  bytes_.DropEarly();
+  fin_ = fin ? std::optional(bytes_.end()) : std::nullopt;
+  DropRoom();
+  edge_ = next();
+  acknowledged_ = next();
+  lacking_ = false;
+  due_ = Due::kNothing;
+}
+
 void Receiver::Reserve(Seq limit) {
   limit_ += static_cast<uint32_t>(share_.Reserve(Distance(limit_, limit)));
 }

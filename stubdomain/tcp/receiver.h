@@ -107,6 +107,10 @@ class Receiver {
   // sees none of it. False, and nothing changed: there is no room for more.
   bool Replace(SeqRange range, std::span<const uint8_t> replacement);
 
+  // No more is taken than the bytes that are ready. `fin`: a FIN counts as
+  // received behind them.
+  void Close(bool fin);
+
   // -- serial form --
 
   void Save(Writer& writer) const;

@@ -11,6 +11,7 @@
 #include <span>
 
 #include "tcp/buffer_budget.h"
+#include "tcp/kept_request.h"
 #include "tcp/reassembler.h"
 #include "wire/seq.h"
 #include "wire/serial.h"
@@ -24,6 +25,7 @@ struct ResendPool {
   bool recording = false;
   uint32_t per_flow = 1 << 20;    // bytes kept of one connection
   BufferBudget budget{16 << 20};  // of all
+  BufferBudget requests{kMaxRequests};
 };
 
 class ResendStore {

@@ -133,16 +133,6 @@ bool TcpFlow::BeginsAnew(Side from, const TcpSegment& segment) const {
          segment.seq != connection_.of(from).isn && (closed() || forgotten);
 }
 
-template <typename Send>
-void TcpFlow::Translated(Output& output, Send send) {
-  if (translation_.none()) {
-    send(output);
-  } else {
-    TranslatedOutput translated(&translation_, id().guest.port, &output);
-    send(translated);
-  }
-}
-
 Verdict TcpFlow::Handle(Side from, const Packet& packet, Time now,
                         Output& output) {
   const TcpSegment& segment = *packet.tcp();
@@ -176,6 +166,10 @@ Verdict TcpFlow::Handle(Side from, const Packet& packet, Time now,
   if (!adoption_) {
     if (watched_ && from == Side::kPeer && ChecksumOk(packet)) {
       NotePassing(segment);
+    }
+    if (from == Side::kPeer && !awaited_ && connection_.kept_request &&
+        !segment.payload.empty()) {
+      connection_.kept_request->Forget();
     }
     connection_.Observe(from, packet, segment);
     if (from == Side::kGuest) Record(packet);
@@ -284,64 +278,21 @@ void TcpFlow::OnTimer(Time now, Output& output) {
   if (handshake_) Progress(handshake_->OnTimer(now, output), now, output);
 }
 
-EditRefusal TcpFlow::EditReply(uint64_t position, uint32_t length,
-                               std::span<const uint8_t> replacement, Time now,
-                               Output& output) {
-  if (!adoption_ || position > peer_bytes() ||
-      length > peer_bytes() - position) {
-    return EditRefusal::kNotKept;
-  }
-  const Seq begin = connection_.peer.SeqAt(position + 1);
-  const auto refusal = adoption_->Edit({begin, begin + length}, replacement);
-  if (refusal != EditRefusal::kNone) return refusal;
-  translation_.peer_seq += static_cast<uint32_t>(replacement.size()) - length;
-  Translated(output, [&](Output& sent) {
-    adoption_->Flush(now, sent);
-    LeaveIfLevel(now, sent);
-  });
-  return EditRefusal::kNone;
-}
-
-SendRefusal TcpFlow::SendInGuestsName(std::span<const uint8_t> bytes, Time now,
-                                      Output& output) {
-  Stream& guest = connection_.guest;
-  if (phase() != Phase::kAdopted || !adoption_ || handshake_) {
-    return SendRefusal::kNotStopped;
-  }
-  if (guest.fin_seen() || closed() || adoption_->reset()) {
-    return SendRefusal::kClosed;
-  }
-  // Later than this the guest may send again what it thinks is under way, and
-  // nobody could tell that from what comes behind the added bytes.
-  if (guest.next != guest.acked_seq() && !adoption_->added()) {
-    return SendRefusal::kBusy;
-  }
-  // It may send again its part of the handshake, which then meant another one,
-  // until it has shown that it knows that to be over.
-  if (guest.acked <= 1 && connection_.peer.acked <= 1) {
-    return SendRefusal::kBusy;
-  }
-  if (bytes.size() > resend_->per_flow) return SendRefusal::kNoRoom;
-  const Seq end = guest.next + static_cast<uint32_t>(bytes.size());
-  if (!connection_.resend) {
-    connection_.resend = std::make_unique<ResendStore>(guest.next, resend_);
-  }
-  connection_.resend->Keep(guest.next, bytes, end);
-  if (connection_.resend->end() != end) return SendRefusal::kNoRoom;
-  guest.next = end;
-  guest.seen = guest.PositionOf(end);
-  translation_.guest_seq += static_cast<uint32_t>(bytes.size());
-  Translated(output, [&](Output& sent) { adoption_->Added(now, sent); });
-  return SendRefusal::kNone;
-}
-
 bool TcpFlow::PassesUnread(const Packet& packet) const {
   const TcpSegment& segment = *packet.tcp();
   const bool trusted = packet.offload.needs_csum || packet.offload.data_valid ||
                        connection_.Plain(Side::kGuest, segment);
   return trusted && !handshake_ && phase() == Phase::kFollowing &&
          translation_.none() && !resend_->recording &&
-         (segment.flags & kLasting) == 0;
+         (segment.flags & kLasting) == 0 && !WantsRequest(segment);
+}
+
+bool TcpFlow::WantsRequest(const TcpSegment& segment) const {
+  const auto size = static_cast<uint32_t>(segment.payload.size());
+  if (size == 0) return false;
+  return connection_.kept_request
+             ? connection_.kept_request->Wants(size, peer_bytes())
+             : size <= kMaxRequest;
 }
 
 void TcpFlow::Record(const Packet& packet) {

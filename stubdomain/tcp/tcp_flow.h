@@ -84,6 +84,21 @@ enum class SendRefusal : uint8_t {
   kNoRoom,      // more than can be kept until it is acknowledged
 };
 
+// What the guest sees behind what the stub answers in the peer's place.
+enum class PeerEnd : uint8_t {
+  kOpen,   // whatever the peer still sends
+  kFin,    // that the peer has closed
+  kReset,  // that the peer has reset the connection
+};
+
+// Why nothing was answered in the peer's place.
+enum class AnswerRefusal : uint8_t {
+  kNone,
+  kUnfit,  // the stub cannot speak for the two sides, or either has gone
+  kSent,   // the guest has some of what was to be replaced, or may have
+  kNoRoom,
+};
+
 // Why a flow was not taken from its socket in the guest, or not given to one.
 enum class DetachRefusal : uint8_t {
   kNone,
@@ -193,6 +208,15 @@ class TcpFlow {
                         std::span<const uint8_t> replacement, Time now,
                         Output& output);
 
+  // Answers in the peer's place: `bytes` take the place of `length` bytes as
+  // with EditReply(). Unless it stays open, the connection ends behind them:
+  // nothing else of what is kept behind `position` stays, the peer is reset,
+  // and what it still sends goes nowhere. A guest that runs has nothing to be
+  // replaced.
+  AnswerRefusal Answer(uint64_t position, uint32_t length,
+                       std::span<const uint8_t> bytes, PeerEnd end, Time now,
+                       Output& output);
+
   // -- what the flow knows --
 
   // The guest has not opened it (yet), although the peer has.
@@ -259,10 +283,17 @@ class TcpFlow {
   bool ReadReply(uint64_t position,
                  const std::function<bool(std::span<const uint8_t>)>& look);
   void ForgetPassed();
-  // The guest sends these bytes, or bytes that nobody can look at if there are
-  // none.
-  void NoteRequest(std::span<const uint8_t> bytes);
+  // The guest sends this segment, in its own numbers, which was handed to
+  // OnFrame(). `whole`: its payload can be read.
+  void NoteRequest(const TcpSegment& segment, bool whole);
   const RequestSeen& request() const { return connection_.request; }
+  // What the guest has sent since the peer has sent something; empty: that is
+  // not known, or too long, or cannot be sent again. Once a reply passes that
+  // nobody waits for, it is forgotten.
+  std::span<const uint8_t> kept_request() const {
+    return connection_.kept_request ? connection_.kept_request->bytes()
+                                    : std::span<const uint8_t>();
+  }
 
   // A wait is open for it: it is neither evicted nor expired.
   bool awaited() const { return awaited_; }
@@ -280,6 +311,8 @@ class TcpFlow {
   }
 
  private:
+  // It would be kept as a request, or as more of one.
+  bool WantsRequest(const TcpSegment& segment) const;
   // A segment of the peer's passes.
   void NotePassing(const TcpSegment& segment);
   // A segment in the flow's own numbers.
@@ -290,6 +323,8 @@ class TcpFlow {
   template <typename Send>
   void Translated(Output& output, Send send);
   void Record(const Packet& packet);
+  EditRefusal Replace(uint64_t position, uint32_t length,
+                      std::span<const uint8_t> replacement);
   Verdict HandleOpening(const Packet& packet, Time now, Output& output);
   // The guest was stopped.
   void MakeAdoption(Time now);
@@ -316,6 +351,16 @@ class TcpFlow {
   // Only without: what has passed and was not read yet.
   std::unique_ptr<Reassembler> passed_;
 };
+
+template <typename Send>
+void TcpFlow::Translated(Output& output, Send send) {
+  if (translation_.none()) {
+    send(output);
+  } else {
+    TranslatedOutput translated(&translation_, id().guest.port, &output);
+    send(translated);
+  }
+}
 
 }  // namespace stubdomain
 

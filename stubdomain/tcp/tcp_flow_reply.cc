@@ -65,7 +65,15 @@ void TcpFlow::ForgetPassed() {
   }
 }
 
-void TcpFlow::NoteRequest(std::span<const uint8_t> bytes) {
+void TcpFlow::NoteRequest(const TcpSegment& segment, bool whole) {
+  const auto size = static_cast<uint32_t>(segment.payload.size());
+  if (size == 0) return;
+  const auto bytes = whole ? segment.payload : std::span<const uint8_t>();
+  if (!connection_.kept_request) {
+    connection_.kept_request =
+        std::make_unique<KeptRequest>(&resend_->requests);
+  }
+  connection_.kept_request->Note(segment.seq, size, bytes, peer_bytes());
   const std::string_view text = Text(bytes);
   RequestSeen& request = connection_.request;
   request.ends_head = text.ends_with("\r\n\r\n");
