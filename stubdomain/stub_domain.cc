@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
+#include <iterator>
 #include <utility>
 
 #include "plan/sd_plan.h"
@@ -246,25 +248,53 @@ void StubDomain::UpdateAwaited(TcpFlow& flow) {
   flow.WatchReply(flow.awaited() && stubs_.AnyWatches(flow));
 }
 
-void StubDomain::Alert(uint32_t number, const ListenerStub::Alerts& alerts,
+void StubDomain::Alert(uint32_t number, std::vector<PlanAlert> alerts,
                        Time now) {
-  for (const sd_claim& claim : alerts) {
+  for (PlanAlert& alert : alerts) {
     if (notices_.size() < kMaxPendingNotices && alert_limit_.Allow(now)) {
-      notices_.push_back(AlertRaised{{.stub = number, .claim = claim}});
+      notices_.push_back(AlertRaised{number, std::move(alert)});
+    }
+  }
+}
+
+// From the last one to the first, so that the places of the others hold.
+void StubDomain::Edit(TcpFlow& flow, std::vector<ReplyEdit> edits, Time now) {
+  std::ranges::sort(edits, std::ranges::greater(), &ReplyEdit::begin);
+  uint64_t end = flow.peer_bytes();
+  for (const ReplyEdit& edit : edits) {
+    // Two waits may want to change the same.
+    if (edit.begin > end || edit.length > end - edit.begin ||
+        edit.length > kMaxFlowBuffer) {
+      continue;
+    }
+    const EditRefusal refusal = flows_->table.EditReply(
+        flow, edit.begin, static_cast<uint32_t>(edit.length),
+        {reinterpret_cast<const uint8_t*>(edit.replacement.data()),
+         edit.replacement.size()},
+        now, outbound_);
+    if (refusal != EditRefusal::kNone) continue;
+    end = edit.begin;
+    for (auto& [number, stub] : stubs_.all()) {
+      if (stub.IsOn(flow)) {
+        stub.NoteEdit(edit.replacement.size() - edit.length);
+      }
     }
   }
 }
 
 void StubDomain::Settle(TcpFlow& flow, Time now) {
   std::vector<std::pair<uint32_t, Ending>> endings;
+  std::vector<ReplyEdit> edits;
   for (auto& [number, stub] : stubs_.all()) {
     if (!stub.IsOn(flow)) continue;
-    ListenerStub::Alerts alerts;
-    const auto ending = stub.Judge(&flow, cycle_.stopped(), now, &alerts);
-    Alert(number, alerts, now);
+    PlanEffects effects;
+    const auto ending = stub.Judge(&flow, cycle_.stopped(), now, &effects);
+    Alert(number, std::move(effects.alerts), now);
+    std::ranges::move(effects.edits, std::back_inserter(edits));
     if (ending) endings.emplace_back(number, *ending);
   }
   flow.ForgetPassed();
+  Edit(flow, std::move(edits), now);
   for (const auto& [number, ending] : endings) EndAndWake(number, ending, now);
 }
 
@@ -281,9 +311,9 @@ void StubDomain::SettleAll(Time now) {
     if (stub.kind() != ListenerStub::Kind::kReply || FlowOf(stub) != nullptr) {
       continue;
     }
-    ListenerStub::Alerts alerts;
-    const auto ending = stub.Judge(nullptr, cycle_.stopped(), now, &alerts);
-    Alert(number, alerts, now);
+    PlanEffects effects;
+    const auto ending = stub.Judge(nullptr, cycle_.stopped(), now, &effects);
+    Alert(number, std::move(effects.alerts), now);
     if (ending) endings.emplace_back(number, *ending);
   }
   for (const auto& [number, ending] : endings) EndAndWake(number, ending, now);
@@ -293,9 +323,9 @@ void StubDomain::EndWatched(Time now) {
   std::vector<std::pair<uint32_t, Ending>> endings;
   for (auto& [number, stub] : stubs_.all()) {
     if (stub.watch_deadline() > now) continue;
-    ListenerStub::Alerts alerts;
-    const auto ending = stub.JudgeTime(FlowOf(stub), now, &alerts);
-    Alert(number, alerts, now);
+    PlanEffects effects;
+    const auto ending = stub.JudgeTime(FlowOf(stub), now, &effects);
+    Alert(number, std::move(effects.alerts), now);
     if (ending) endings.emplace_back(number, *ending);
   }
   for (const auto& [number, ending] : endings) EndAndWake(number, ending, now);
@@ -395,7 +425,14 @@ void StubDomain::Deliver(const Notice& notice) {
                    callbacks_.ended(opaque_, &ended.ended);
                  },
                  [this](const AlertRaised& raised) {
-                   callbacks_.alert(opaque_, &raised.alert);
+                   const std::string& part = raised.alert.part;
+                   const sd_alert alert{
+                       .stub = raised.stub,
+                       .claim = raised.alert.claim,
+                       .part = reinterpret_cast<const uint8_t*>(part.data()),
+                       .length = part.size(),
+                       .at = raised.alert.at};
+                   callbacks_.alert(opaque_, &alert);
                  },
                  [this](const UnmatchedCame& came) {
                    callbacks_.unmatched(opaque_, came.description.c_str());

@@ -156,8 +156,9 @@ class StubDomain {
   void LetGo(Time now);
   static std::optional<Ending> PairEnding(const Packet& packet);
   void PassOnErrors();
-  // What a frame of a peer ends by coming to a guest that runs.
-  void NoteArrival(const Packet& packet, Time now);
+  // What a frame of a peer ends by coming to a guest that runs. False: the
+  // guest is not to have it.
+  bool NoteArrival(const Packet& packet, Time now);
   // A SYN, or an acknowledgement of the stub's answer to one. False: neither.
   bool TakeHandshake(unsigned port, const Packet& packet, Time now);
   bool TakeSyn(unsigned port, const FlowId& id, const Packet& packet, Time now);
@@ -166,8 +167,9 @@ class StubDomain {
   // Holds a frame that a wait of this kind is for, which ends by it.
   bool HoldAwaited(ListenerStub::Kind kind, unsigned port, const Packet& packet,
                    const Ending& ending, Time now);
-  // Ends a wait that `packet` is for, unless its plan says otherwise.
-  void OnAwaited(ListenerStub& stub, const Packet& packet, const Ending& ending,
+  // Ends a wait that `packet` is for, unless its plan says otherwise. False:
+  // the guest is not to have it.
+  bool OnAwaited(ListenerStub& stub, const Packet& packet, const Ending& ending,
                  Time now);
   // Of an answered connection, before it is known who it is.
   uint16_t AnswerWindow() const;
@@ -185,7 +187,10 @@ class StubDomain {
   void EndWatched(Time now);
   // What is known of the flow by the waits on it changes.
   void UpdateAwaited(TcpFlow& flow);
-  void Alert(uint32_t number, const ListenerStub::Alerts& alerts, Time now);
+  void Alert(uint32_t number, std::vector<PlanAlert> alerts, Time now);
+  // Changes what is kept of the flow, as far as that is possible: what the
+  // guest was sent stays. All waits on the flow were judged.
+  void Edit(TcpFlow& flow, std::vector<ReplyEdit> edits, Time now);
   void End(uint32_t number, sd_outcome outcome, uint64_t bytes,
            const sd_claim& claim = {});
   // A wait ended, which wakes a guest that is not to sleep on.

@@ -47,12 +47,12 @@ std::optional<Ending> StubDomain::PairEnding(const Packet& packet) {
   return {};
 }
 
-void StubDomain::NoteArrival(const Packet& packet, Time now) {
+bool StubDomain::NoteArrival(const Packet& packet, Time now) {
   const TcpSegment* segment = packet.tcp();
   ListenerStub* stub = nullptr;
   Ending ending{SD_REPLIED, SD_REASON_REPLY, 0};
   if (segment != nullptr) {
-    if (!IsFirstSyn(*segment)) return;
+    if (!IsFirstSyn(*segment)) return true;
     const FlowId id = FlowToGuest(packet);
     stub = stubs_.FindFor(ListenerStub::Kind::kHold, id);
     if (stub == nullptr) {
@@ -62,21 +62,22 @@ void StubDomain::NoteArrival(const Packet& packet, Time now) {
     stub = stubs_.FindFor(ListenerStub::Kind::kPair, FlowToGuest(packet));
     ending = *of_pair;
   }
-  if (stub == nullptr || !ChecksumOk(packet)) return;
-  OnAwaited(*stub, packet, ending, now);
+  if (stub == nullptr || !ChecksumOk(packet)) return true;
+  return OnAwaited(*stub, packet, ending, now);
 }
 
-void StubDomain::OnAwaited(ListenerStub& stub, const Packet& packet,
+bool StubDomain::OnAwaited(ListenerStub& stub, const Packet& packet,
                            const Ending& ending, Time now) {
   const auto* datagram = std::get_if<UdpDatagram>(&packet.body);
   if (!stub.watches() || datagram == nullptr) {
     EndAndWake(stub.number(), ending, now);
-    return;
+    return true;
   }
-  ListenerStub::Alerts alerts;
-  const auto by_plan = stub.JudgeDatagram(datagram->payload, now, &alerts);
-  Alert(stub.number(), alerts, now);
+  PlanEffects effects;
+  const auto by_plan = stub.JudgeDatagram(datagram->payload, now, &effects);
+  Alert(stub.number(), std::move(effects.alerts), now);
   if (by_plan) EndAndWake(stub.number(), *by_plan, now);
+  return effects.edits.empty();
 }
 
 bool StubDomain::HoldAwaited(ListenerStub::Kind kind, unsigned port,
@@ -90,8 +91,7 @@ bool StubDomain::HoldAwaited(ListenerStub::Kind kind, unsigned port,
       !ChecksumOk(packet)) {
     return false;
   }
-  held_.Hold(port, packet);
-  if (!more) OnAwaited(*stub, packet, ending, now);
+  if (more || OnAwaited(*stub, packet, ending, now)) held_.Hold(port, packet);
   return true;
 }
 

@@ -320,9 +320,10 @@ static StubdomainPlanClaim claim_to_qapi(const struct sd_claim *claim)
 static void on_alert(void *opaque, const struct sd_alert *alert)
 {
     StubdomainPlanClaim claim = claim_to_qapi(&alert->claim);
+    g_autofree char *data = g_base64_encode(alert->part, alert->length);
 
     qapi_event_send_stubdomain_alert(stubdomain_name(opaque), alert->stub,
-                                     &claim);
+                                     &claim, data, alert->at);
 }
 
 static void on_ended(void *opaque, const struct sd_ended *ended)

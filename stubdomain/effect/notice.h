@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "stubdomain/stubdomain.h"
+#include "wait/plan_effects.h"
 
 namespace stubdomain {
 
@@ -21,7 +22,8 @@ struct WaitEnded {
   sd_ended ended;
 };
 struct AlertRaised {
-  sd_alert alert;
+  uint32_t stub;
+  PlanAlert alert;
 };
 struct UnmatchedCame {
   std::string description;

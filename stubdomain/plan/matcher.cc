@@ -162,6 +162,12 @@ MessageReader::Run Matcher::TakeRun(std::span<const uint8_t> bytes) {
 void Matcher::Count(std::span<const uint8_t> bytes, bool content) {
   if (!claim_) examination_.Advance(bytes, content);
   position_ += bytes.size();
+  if (!plan_->alerts) return;
+  bytes = bytes.last(std::min(bytes.size(), kMaxAlertPart));
+  part_.append(bytes.begin(), bytes.end());
+  if (part_.size() > kMaxAlertPart) {
+    part_.erase(0, part_.size() - kMaxAlertPart);
+  }
 }
 
 void Matcher::Behind(After after) {
@@ -191,6 +197,7 @@ void Matcher::NextMessage() {
   known_ = reader_->facts().known;
   ++message_;
   message_begin_ = position_;
+  part_.clear();
   claim_.reset();
   fallen_ = false;
   examination_.Begin();
@@ -273,11 +280,9 @@ void Matcher::GoOn(bool complete) {
   const std::span<const PlanAction> actions = ActionsOf(*claim_);
   for (; claim_->done < actions.size(); ++claim_->done) {
     const Action action = actions[claim_->done].action;
-    if (action != Action::kBuffer) {
-      Emit(action);
-    } else if (!complete) {
-      return;
-    }
+    const bool of_all = action == Action::kBuffer || action == Action::kDiscard;
+    if (of_all && !complete) return;
+    if (action != Action::kBuffer) Emit(action);
   }
 }
 
@@ -288,7 +293,8 @@ void Matcher::Emit(Action action) {
                     .place = static_cast<uint32_t>(claim_->done),
                     .message = message_,
                     .begin = message_begin_,
-                    .offset = position_});
+                    .offset = position_,
+                    .part = action == Action::kAlert ? part_ : ""});
   over_ = over_ || action == Action::kRestore;
 }
 
@@ -318,6 +324,7 @@ void Matcher::Save(Writer& writer, Time now) const {
   } else {
     examination_.Save(writer);
   }
+  writer.Bytes({reinterpret_cast<const uint8_t*>(part_.data()), part_.size()});
   writer.U8(static_cast<uint8_t>(format_));
   if (reader_ != nullptr) {
     reader_->Save(writer);
@@ -346,6 +353,7 @@ bool Matcher::Load(Reader& reader, Time now) {
     return reader.Fail();
   }
   LoadClaim(reader);
+  LoadPart(reader);
   LoadReader(reader);
   return reader.ok();
 }
@@ -365,6 +373,15 @@ void Matcher::LoadClaim(Reader& reader) {
     return;
   }
   claim_ = claim;
+}
+
+void Matcher::LoadPart(Reader& reader) {
+  const std::span<const uint8_t> part = reader.Bytes();
+  const uint64_t message = position_ - message_begin_;
+  const uint64_t kept =
+      plan_->alerts ? std::min<uint64_t>(message, kMaxAlertPart) : 0;
+  if (part.size() != kept) reader.Fail();
+  part_.assign(part.begin(), part.end());
 }
 
 void Matcher::LoadReader(Reader& reader) {

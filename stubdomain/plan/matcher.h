@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "plan/examination.h"
@@ -40,6 +41,7 @@ struct Step {
   uint32_t message = 0;  // which of the reply, from 0
   uint64_t begin = 0;    // where the message begins in the reply
   uint64_t offset = 0;   // so many bytes of the reply had to come for this
+  std::string part;      // kAlert: the message's last bytes by then
   friend bool operator==(const Step&, const Step&) = default;
 };
 
@@ -126,6 +128,7 @@ class Matcher {
   void Emit(Action action);
 
   void LoadClaim(Reader& reader);
+  void LoadPart(Reader& reader);
   void LoadReader(Reader& reader);
 
   std::shared_ptr<const Plan> plan_;
@@ -148,6 +151,7 @@ class Matcher {
   bool over_ = false;
   bool ended_ = false;
   bool settled_ = false;
+  std::string part_;  // the message's last bytes, if the plan alerts
   std::deque<Step> steps_;
 };
 

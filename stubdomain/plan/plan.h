@@ -26,6 +26,8 @@ inline constexpr int kMaxConditionDepth = 8;
 inline constexpr size_t kMaxChecks = 512;  // of all conditions
 inline constexpr size_t kMaxPatterns = 16;
 inline constexpr size_t kMaxNameLength = 64;  // of a handler
+// What an alert shows of the message: its last bytes by then.
+inline constexpr size_t kMaxAlertPart = 1024;
 // Of all open waits together, see Plan::weight().
 inline constexpr size_t kMaxPlanMemory = 256 << 20;
 
@@ -37,6 +39,7 @@ enum class Action : uint8_t {
   kAlert,    // an event
   kIgnore,   // the message is no reason to wake the guest
   kRestore,  // wake the guest
+  kDiscard,  // once the message is complete, it is taken out of the reply
 };
 
 // What becomes of a message that no handler claims.
@@ -104,6 +107,7 @@ struct Plan {
   std::optional<Condition> match;
   std::vector<ConditionalHandler> handlers;
   Otherwise otherwise = Otherwise::kRestore;
+  bool alerts = false;  // something in it does
 
   // The most memory that it takes, with a matcher that runs it.
   size_t weight() const;

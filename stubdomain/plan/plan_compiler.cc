@@ -25,11 +25,12 @@ constexpr std::array<std::pair<std::string_view, Format>, 4> kFormats = {
      {"http", Format::kHttp},
      {"dns", Format::kDns},
      {"tls", Format::kTls}}};
-constexpr std::array<std::pair<std::string_view, Action>, 4> kActions = {
+constexpr std::array<std::pair<std::string_view, Action>, 5> kActions = {
     {{"buffer", Action::kBuffer},
      {"alert", Action::kAlert},
      {"ignore", Action::kIgnore},
-     {"restore", Action::kRestore}}};
+     {"restore", Action::kRestore},
+     {"discard", Action::kDiscard}}};
 constexpr std::array<std::pair<std::string_view, Otherwise>, 3> kOtherwise = {
     {{"ignore", Otherwise::kIgnore},
      {"alert", Otherwise::kAlert},
@@ -95,6 +96,8 @@ class Compiler {
   static std::vector<PlanAction> ReadActions(JsonObject& object,
                                              const char* key);
   static PlanAction ReadAction(const json& value, const std::string& place);
+  void CheckActions(const std::vector<PlanAction>& actions,
+                    const std::string& list);
   void Need(Format format, const std::string& place, const char* name) const;
 
   Plan plan_;
@@ -137,6 +140,7 @@ std::shared_ptr<const Plan> Compiler::Compile(std::string_view text) {
   }
   plan_.otherwise =
       object.OneOf("otherwise", kOtherwise).value_or(Otherwise::kRestore);
+  plan_.alerts = plan_.alerts || plan_.otherwise == Otherwise::kAlert;
   object.Finish();
   return std::make_shared<const Plan>(std::move(plan_));
 }
@@ -154,16 +158,31 @@ ConditionalHandler Compiler::ReadHandler(const json& value,
   handler.when = ReadCondition(object.Get("when"), object.Place("when"), 1);
   handler.actions = ReadActions(object, "do");
   if (handler.actions.empty()) handler.actions = {{Action::kRestore}};
-  for (size_t i = 0; i < handler.actions.size(); ++i) {
-    const Action action = handler.actions[i].action;
-    const bool ends = action == Action::kRestore || action == Action::kIgnore;
-    if (ends && i + 1 < handler.actions.size()) {
-      Refuse(object.Place("do") + "[" + std::to_string(i + 1) + "]",
-             "nothing can follow restore or ignore");
-    }
-  }
+  CheckActions(handler.actions, object.Place("do"));
   object.Finish();
   return handler;
+}
+
+void Compiler::CheckActions(const std::vector<PlanAction>& actions,
+                            const std::string& list) {
+  bool changed = false;
+  for (size_t i = 0; i < actions.size(); ++i) {
+    const std::string place = list + "[" + std::to_string(i) + "]";
+    const Action action = actions[i].action;
+    const bool ends = action == Action::kRestore || action == Action::kIgnore;
+    if (ends && i + 1 < actions.size()) {
+      Refuse(list + "[" + std::to_string(i + 1) + "]",
+             "nothing can follow restore or ignore");
+    }
+    plan_.alerts = plan_.alerts || action == Action::kAlert;
+    if (action != Action::kDiscard) continue;
+    // Each TLS record counts for how the next one is read.
+    if (plan_.format == Format::kAny || plan_.format == Format::kTls) {
+      Refuse(place, "only with format raw, http or dns");
+    }
+    if (changed) Refuse(place, "the message was changed already");
+    changed = true;
+  }
 }
 
 std::vector<PlanAction> Compiler::ReadActions(JsonObject& object,

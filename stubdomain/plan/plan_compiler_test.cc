@@ -104,6 +104,24 @@ TEST(CompilePlan, ErrorsInConditionsNameThePlace) {
             "plan.handlers[0].when.rcode: only with format dns");
 }
 
+TEST(CompilePlan, ActionsMustFitTheFormatAndEachOther) {
+  const auto error = [](const char* format, const char* actions) {
+    return ErrorOf(std::string("{") + format +
+                   R"("handlers": [{"when": {"bytes": 1}, "do": )" + actions +
+                   "}]}");
+  };
+  const char* http = R"("format": "http", )";
+  EXPECT_EQ(error(http, R"(["alert", "discard", "alert", "restore"])"), "");
+  EXPECT_EQ(error("", R"(["alert", "discard"])"),
+            "plan.handlers[0].do[1]: only with format raw, http or dns");
+  EXPECT_EQ(error(R"("format": "tls", )", R"(["discard"])"),
+            "plan.handlers[0].do[0]: only with format raw, http or dns");
+  EXPECT_EQ(error(http, R"(["discard", "discard"])"),
+            "plan.handlers[0].do[1]: the message was changed already");
+  EXPECT_EQ(error(http, R"(["ignore", "discard"])"),
+            "plan.handlers[0].do[1]: nothing can follow restore or ignore");
+}
+
 TEST(CompilePlan, AConditionMustFitTheFormat) {
   const auto error = [](const char* format, const char* condition) {
     return ErrorOf(std::string(R"({"format": ")") + format +

@@ -119,6 +119,8 @@ std::string RandomPlan(Chance& chance, bool http) {
             RandomCondition(chance, http, 0) + R"(, "do": )" +
             chance.Of<std::string>({R"(["restore"])", R"(["ignore"])",
                                     R"(["alert"])", R"(["buffer", "alert"])",
+                                    R"(["discard"])",
+                                    R"(["alert", "discard", "restore"])",
                                     R"(["buffer", "restore"])"}) +
             "}";
   }

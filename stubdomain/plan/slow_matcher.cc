@@ -190,7 +190,7 @@ std::optional<Claim> ClaimOf(const View& view) {
 
 Lines SlowMatch(const Plan& plan, std::string_view reply, bool fin) {
   static constexpr const char* kNames[] = {"buffer", "alert", "ignore",
-                                           "restore"};
+                                           "restore", "discard"};
   Lines lines;
   size_t begin = 0;
   for (int number = 0;; ++number) {
@@ -213,10 +213,10 @@ Lines SlowMatch(const Plan& plan, std::string_view reply, bool fin) {
       if (!claim) claim = ClaimOf(view);
       for (; claim && done < claim->actions.size(); ++done) {
         const Action action = claim->actions[done].action;
-        if (action == Action::kBuffer) {
-          if (!complete) break;
-          continue;
-        }
+        const bool whole =
+            action == Action::kBuffer || action == Action::kDiscard;
+        if (whole && !complete) break;
+        if (action == Action::kBuffer) continue;
         lines.push_back(std::string(kNames[static_cast<int>(action)]) + " " +
                         claim->by + " " + std::to_string(number) + " @" +
                         std::to_string(end));

@@ -49,13 +49,15 @@ Link Broadcast() {
 }  // namespace
 
 Frame UdpTo(const Link& link, const Endpoint& source,
-            const Endpoint& destination) {
-  std::vector<uint8_t> bytes =
-      Headers(link, source.address, destination.address, kProtocolUdp, 64, 8);
+            const Endpoint& destination, std::string_view payload) {
+  const auto length = static_cast<uint16_t>(8 + payload.size());
+  std::vector<uint8_t> bytes = Headers(
+      link, source.address, destination.address, kProtocolUdp, 64, length);
   Append16(&bytes, source.port);
   Append16(&bytes, destination.port);
-  Append16(&bytes, 8);
+  Append16(&bytes, length);
   Append16(&bytes, 0);
+  bytes.insert(bytes.end(), payload.begin(), payload.end());
   return Finish(std::move(bytes), 6);
 }
 

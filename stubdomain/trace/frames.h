@@ -6,14 +6,16 @@
 #ifndef STUBDOMAIN_TRACE_FRAMES_H_
 #define STUBDOMAIN_TRACE_FRAMES_H_
 
+#include <string_view>
+
 #include "trace/talk.h"
 #include "wire/packet.h"
 
 namespace stubdomain {
 
-// An empty datagram.
+// A datagram.
 Frame UdpTo(const Link& link, const Endpoint& source,
-            const Endpoint& destination);
+            const Endpoint& destination, std::string_view payload = {});
 // An echo request, ICMP or ICMPv6.
 Frame PingTo(const Link& link, const Address& source,
              const Address& destination);

@@ -83,9 +83,11 @@ sd_callbacks Trace::Callbacks() {
           },
       .alert =
           [](void* self, const sd_alert* alert) {
-            static_cast<Trace*>(self)->Note("alert " +
-                                            std::to_string(alert->stub) +
-                                            ClaimText(alert->claim));
+            auto* trace = static_cast<Trace*>(self);
+            trace->Note("alert " + std::to_string(alert->stub) +
+                        ClaimText(alert->claim));
+            trace->shown_ = {{alert->part, alert->part + alert->length},
+                             alert->at};
           },
       .unmatched =
           [](void* self, const char* description) {

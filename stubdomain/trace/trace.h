@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "stubdomain/stubdomain.h"
@@ -43,6 +44,8 @@ class Trace {
   Lines Take();
   // The same, without the frames.
   Lines TakeNotices();
+  // What the last alert showed, and where that began in the reply.
+  const std::pair<std::string, uint64_t>& shown() const { return shown_; }
   uint64_t now() const { return now_; }
   sd_info info() const;
 
@@ -109,6 +112,7 @@ class Trace {
   uint64_t now_ = 1'000'000'000;
   std::vector<Talk*> talks_;
   Lines lines_;
+  std::pair<std::string, uint64_t> shown_;
   bool dispatches_ = true;
   bool dispatching_ = false;
 };

@@ -120,7 +120,8 @@ bool ListenerStub::IsFor(Kind kind, const FlowId& id) const {
 }
 
 uint64_t ListenerStub::ReplyBytes(const TcpFlow& flow) const {
-  return flow.peer_bytes() - std::min(flow.peer_bytes(), before_);
+  const uint64_t came = flow.peer_bytes() - shift_;
+  return came - std::min(came, before_);
 }
 
 size_t ListenerStub::plan_weight() const {
@@ -145,21 +146,21 @@ std::optional<Ending> ListenerStub::Conclude(ReplyWatch::Result result,
 }
 
 std::optional<Ending> ListenerStub::JudgeDatagram(
-    std::span<const uint8_t> payload, Time now, Alerts* alerts) {
+    std::span<const uint8_t> payload, Time now, PlanEffects* effects) {
   if (watch_ == nullptr) {
     return Ending{SD_REPLIED, SD_REASON_REPLY, payload.size()};
   }
-  return Conclude(watch_->OnDatagram(payload, now, alerts), payload.size());
+  return Conclude(watch_->OnDatagram(payload, now, effects), payload.size());
 }
 
 std::optional<Ending> ListenerStub::JudgeTime(const TcpFlow* flow, Time now,
-                                              Alerts* alerts) {
-  return Conclude(watch_->OnTimer(now, alerts),
+                                              PlanEffects* effects) {
+  return Conclude(watch_->OnTimer(now, effects),
                   flow != nullptr ? ReplyBytes(*flow) : 0);
 }
 
 std::optional<Ending> ListenerStub::Judge(TcpFlow* flow, bool guest_stopped,
-                                          Time now, Alerts* alerts) {
+                                          Time now, PlanEffects* effects) {
   ReplyProgress progress{.reset = true};
   if (kind_ == Kind::kAnswer) {
     // A peer that has gone again is none that the guest needs to know of.
@@ -180,8 +181,12 @@ std::optional<Ending> ListenerStub::Judge(TcpFlow* flow, bool guest_stopped,
     };
   }
   if (watch_ != nullptr) {
-    const auto ending =
-        Conclude(watch_->OnFlow(flow, before_, now, alerts), progress.bytes);
+    const size_t known = effects->edits.size();
+    const auto ending = Conclude(
+        watch_->OnFlow(flow, before_ + shift_, now, effects), progress.bytes);
+    for (size_t i = known; i < effects->edits.size(); ++i) {
+      effects->edits[i].begin += before_ + shift_;
+    }
     if (ending || !progress.buffer_full) return ending;
     return Ending{SD_REPLIED, SD_REASON_BUFFER, progress.bytes};
   }
@@ -229,6 +234,7 @@ void ListenerStub::Save(Writer& writer, Time now) const {
   SavePattern(flow_id_.guest, writer);
   SavePattern(flow_id_.peer, writer);
   writer.U64(before_);
+  writer.U64(shift_);
   writer.U16(guest_port_);
   writer.Bool(at_handshake_);
   writer.U32(thread_);
@@ -257,6 +263,7 @@ ListenerStub ListenerStub::Load(Reader& reader, Time now) {
   stub.flow_id_.guest = LoadPattern(reader);
   stub.flow_id_.peer = LoadPattern(reader);
   stub.before_ = reader.U64();
+  stub.shift_ = reader.U64();
   stub.guest_port_ = reader.U16();
   stub.at_handshake_ = reader.Bool();
   stub.thread_ = reader.U32();

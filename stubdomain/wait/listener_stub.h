@@ -84,26 +84,28 @@ class ListenerStub {
   void Propose(Time at) { proposal_ = at; }
   void StopProposing() { proposal_ = kNever; }
 
-  // It has a plan, which looks at what comes. What the plan alerts of is
-  // appended to `alerts` of the following.
+  // It has a plan, which looks at what comes. What the plan wants to be done
+  // is appended to `effects` of the following.
   bool watches() const { return watch_ != nullptr; }
   // It has ended, so that the plan looks at nothing any more.
   void EndWatch() { watch_.reset(); }
   // Memory that the plan may take.
   size_t plan_weight() const;
-  using Alerts = std::vector<sd_claim>;
   // Whether it ends by `flow`, which it is on. `flow` may be null for kReply:
   // it is gone. A buffer that is full ends it: the stub's while the guest is
   // stopped, the guest's own while it runs.
   std::optional<Ending> Judge(TcpFlow* flow, bool guest_stopped, Time now,
-                              Alerts* alerts);
+                              PlanEffects* effects);
+  // All that came was judged, and then something of it replaced by something
+  // that is longer by `growth`, modulo 2^64.
+  void NoteEdit(uint64_t growth) { shift_ += growth; }
   // Whether it ends by a datagram that it is for.
   std::optional<Ending> JudgeDatagram(std::span<const uint8_t> payload,
-                                      Time now, Alerts* alerts);
+                                      Time now, PlanEffects* effects);
   // Whether it ends by the time, `bytes` after the reply began. To be called at
   // watch_deadline().
   std::optional<Ending> JudgeTime(const TcpFlow* flow, Time now,
-                                  Alerts* alerts);
+                                  PlanEffects* effects);
   // When the plan has something to say if nothing comes; kNever: never.
   Time watch_deadline() const {
     return watch_ != nullptr ? watch_->Deadline() : kNever;
@@ -128,6 +130,7 @@ class ListenerStub {
   unsigned port_ = 0;
   FlowId flow_id_;
   uint64_t before_ = 0;  // bytes of the peer's stream before the reply
+  uint64_t shift_ = 0;   // by which edits have made it longer since
   uint16_t guest_port_ = 0;
   bool at_handshake_ = false;  // no byte is waited for
   uint32_t thread_ = 0;

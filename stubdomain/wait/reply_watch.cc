@@ -12,6 +12,7 @@
 namespace stubdomain {
 
 static_assert(SD_HANDLER_MAX == kMaxNameLength);
+static_assert(SD_ALERT_PART_MAX == kMaxAlertPart);
 
 ReplyWatch::ReplyWatch(std::shared_ptr<const Plan> plan, bool datagrams,
                        Time now)
@@ -26,19 +27,32 @@ sd_claim ReplyWatch::ClaimOf(const Step& step) const {
   return claim;
 }
 
-ReplyWatch::Result ReplyWatch::Settle(std::vector<sd_claim>* alerts) {
+ReplyWatch::Result ReplyWatch::Settle(PlanEffects* effects) {
   while (const auto step = matcher_.Take()) {
-    if (step->action == Action::kAlert) alerts->push_back(ClaimOf(*step));
-    if (step->action != Action::kRestore) continue;
-    claim_ = ClaimOf(*step);
-    return Result::kReplied;
+    switch (step->action) {
+      case Action::kAlert:
+        effects->alerts.push_back({.claim = ClaimOf(*step),
+                                   .part = step->part,
+                                   .at = step->offset - step->part.size()});
+        break;
+      case Action::kDiscard:
+        effects->edits.push_back(
+            {.begin = step->begin, .length = step->offset - step->begin});
+        break;
+      case Action::kRestore:
+        claim_ = ClaimOf(*step);
+        return Result::kReplied;
+      case Action::kBuffer:
+      case Action::kIgnore:
+        break;
+    }
   }
   return Result::kWait;
 }
 
 ReplyWatch::Result ReplyWatch::OnFlow(TcpFlow* flow, uint64_t begin, Time now,
-                                      std::vector<sd_claim>* alerts) {
-  if (flow == nullptr) return OnEnd(true, now, alerts);
+                                      PlanEffects* effects) {
+  if (flow == nullptr) return OnEnd(true, now, effects);
   if (matcher_.position() == 0) {
     // By the time of the first byte, what the guest asked for has come by.
     const RequestSeen& seen = flow->request();
@@ -51,33 +65,31 @@ ReplyWatch::Result ReplyWatch::OnFlow(TcpFlow* flow, uint64_t begin, Time now,
   const bool all = flow->ReadReply(begin + matcher_.position(),
                                    [&](std::span<const uint8_t> bytes) {
                                      matcher_.Feed(bytes, now);
-                                     result = Settle(alerts);
+                                     result = Settle(effects);
                                      return result == Result::kWait;
                                    });
   if (result != Result::kWait) return result;
   if (!all) return Result::kMissed;
-  if (flow->peer_reset() || !flow->answered()) return OnEnd(true, now, alerts);
-  if (flow->peer_closed()) return OnEnd(false, now, alerts);
-  return OnTimer(now, alerts);
+  if (flow->peer_reset() || !flow->answered()) return OnEnd(true, now, effects);
+  if (flow->peer_closed()) return OnEnd(false, now, effects);
+  return OnTimer(now, effects);
 }
 
 ReplyWatch::Result ReplyWatch::OnDatagram(std::span<const uint8_t> payload,
-                                          Time now,
-                                          std::vector<sd_claim>* alerts) {
+                                          Time now, PlanEffects* effects) {
   matcher_.Feed(payload, now);
-  return Settle(alerts);
+  return Settle(effects);
 }
 
-ReplyWatch::Result ReplyWatch::OnTimer(Time now,
-                                       std::vector<sd_claim>* alerts) {
+ReplyWatch::Result ReplyWatch::OnTimer(Time now, PlanEffects* effects) {
   matcher_.OnTimer(now);
-  return Settle(alerts);
+  return Settle(effects);
 }
 
 ReplyWatch::Result ReplyWatch::OnEnd(bool reset, Time now,
-                                     std::vector<sd_claim>* alerts) {
+                                     PlanEffects* effects) {
   matcher_.End(reset, now);
-  const Result result = Settle(alerts);
+  const Result result = Settle(effects);
   if (result != Result::kWait || matcher_.settled()) return result;
   return reset ? Result::kReset : Result::kClosed;
 }

@@ -14,6 +14,7 @@
 #include "plan/matcher.h"
 #include "stubdomain/stubdomain.h"
 #include "tcp/tcp_flow.h"
+#include "wait/plan_effects.h"
 #include "wire/serial.h"
 #include "wire/time.h"
 
@@ -36,15 +37,15 @@ class ReplyWatch {
 
   const Plan& plan() const { return matcher_.plan(); }
 
-  // -- events; alerts that they cause are appended to `alerts` --
+  // -- events; what they cause is appended to `effects`, with edits that count
+  // from where the reply begins --
 
   // More may have come on a connection. The reply begins at position `begin` of
   // what the peer sends. A `flow` that is null is gone.
-  Result OnFlow(TcpFlow* flow, uint64_t begin, Time now,
-                std::vector<sd_claim>* alerts);
+  Result OnFlow(TcpFlow* flow, uint64_t begin, Time now, PlanEffects* effects);
   Result OnDatagram(std::span<const uint8_t> payload, Time now,
-                    std::vector<sd_claim>* alerts);
-  Result OnTimer(Time now, std::vector<sd_claim>* alerts);
+                    PlanEffects* effects);
+  Result OnTimer(Time now, PlanEffects* effects);
   // When OnTimer() has something to do; kNever: not before the next event.
   Time Deadline() const { return matcher_.Deadline(); }
 
@@ -59,8 +60,8 @@ class ReplyWatch {
  private:
   sd_claim ClaimOf(const Step& step) const;
   // Does what the plan says by now.
-  Result Settle(std::vector<sd_claim>* alerts);
-  Result OnEnd(bool reset, Time now, std::vector<sd_claim>* alerts);
+  Result Settle(PlanEffects* effects);
+  Result OnEnd(bool reset, Time now, PlanEffects* effects);
 
   Matcher matcher_;
   sd_claim claim_{};

@@ -91,6 +91,19 @@ def test_only_the_answer_with_the_id_wakes(vm, server):
     assert "192.0.2.80" in output and "192.0.2.66" not in output
 
 
+def test_wrong_answer_is_discarded(vm, server):
+    job, stub = ask(vm, server, {
+        "format": "dns", "match": {}, "handlers": [
+            {"name": "refused", "when": {"rcode": 5}, "do": ["discard"]},
+            {"name": "found", "when": {"rcode": 0}}]})
+    server.answer(5)
+    assert vm.sleeps_on(0.5)
+    server.answer(0)
+    assert claim(vm, stub) == "found"
+    output = job.wait().output
+    assert "192.0.2.80" in output and "REFUSED" not in output
+
+
 def test_failure_is_told_apart(vm, server):
     job, stub = ask(vm, server, {
         "format": "dns", "handlers": [

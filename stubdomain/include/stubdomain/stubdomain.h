@@ -42,6 +42,8 @@ typedef struct sd_stub sd_stub;
 #define SD_MAX_NICS 16
 /* Callbacks `alert` in a second. */
 #define SD_ALERTS_MAX 10
+/* Bytes of a message that an alert shows. */
+#define SD_ALERT_PART_MAX 1024
 /* No deadline. */
 #define SD_NEVER UINT64_MAX
 /* Bytes of the name of a registered thread. */
@@ -270,6 +272,9 @@ struct sd_ended {
 struct sd_alert {
     uint32_t stub;
     struct sd_claim claim;
+    const uint8_t *part;  /* the last bytes of the message by then, at most */
+    size_t length;        /* SD_ALERT_PART_MAX */
+    uint64_t at;          /* where they begin in the reply */
 };
 
 /* When the VM is suspended, and what wakes it. */
