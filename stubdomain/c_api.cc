@@ -26,7 +26,7 @@ auto Guard(Call call) noexcept {
   return call();
 }
 
-Side FromC(sd_side side) {
+Side SideOf(sd_side side) {
   return side == SD_GUEST ? Side::kGuest : Side::kPeer;
 }
 
@@ -71,6 +71,7 @@ const char *RefusalText(sd_refusal refusal) {
     case SD_REFUSED_UNKNOWN_THREAD:
       return "there is no such registered thread";
     case SD_REFUSED_THREAD_NAME:
+    case SD_REFUSED_APPLICATION_NAME:
       return "the name is longer than 64 bytes";
     case SD_REFUSED_CLASS_NAME:
       return "the name is longer than 32 bytes";
@@ -111,8 +112,8 @@ const char *RefusalText(sd_refusal refusal) {
 }  // namespace
 }  // namespace stubdomain
 
-using stubdomain::FromC;
 using stubdomain::Guard;
+using stubdomain::SideOf;
 using stubdomain::TimeFromNs;
 
 const char *sd_refusal_text(enum sd_refusal refusal) {
@@ -175,7 +176,7 @@ enum sd_verdict sd_on_frame(sd_stub *stub, unsigned port, enum sd_side from,
                             const struct sd_frame *frame, uint64_t now) {
   return Guard([&] {
     const stubdomain::Verdict verdict =
-        stub->domain.OnFrame(port, FromC(from), {frame->data, frame->length},
+        stub->domain.OnFrame(port, SideOf(from), {frame->data, frame->length},
                              frame->offload, TimeFromNs(now));
     return verdict == stubdomain::Verdict::kPass ? SD_PASS : SD_TAKEN;
   });
@@ -190,11 +191,11 @@ bool sd_pass_head(sd_stub *stub, unsigned port, const struct sd_frame *frame,
 }
 
 void sd_on_writable(sd_stub *stub, unsigned port, enum sd_side side) {
-  Guard([&] { stub->domain.OnWritable(port, FromC(side)); });
+  Guard([&] { stub->domain.OnWritable(port, SideOf(side)); });
 }
 
 bool sd_can_take(const sd_stub *stub, unsigned port, enum sd_side from) {
-  return Guard([&] { return stub->domain.CanTake(port, FromC(from)); });
+  return Guard([&] { return stub->domain.CanTake(port, SideOf(from)); });
 }
 
 void sd_on_stopped(sd_stub *stub, uint64_t now) {

@@ -163,7 +163,10 @@ sd_refusal StubDomain::MayLay(const sd_wait& wait) const {
       std::string_view(wait.request_class).size() > SD_CLASS_MAX) {
     return SD_REFUSED_CLASS_NAME;
   }
-  if (wait.protocol == SD_TCP && wait.accept == SD_ACCEPT_NONE) return SD_OK;
+  if (wait.application != nullptr &&
+      std::string_view(wait.application).size() > SD_APPLICATION_MAX) {
+    return SD_REFUSED_APPLICATION_NAME;
+  }
   if (const sd_refusal refusal = CheckWait(wait); refusal != SD_OK) {
     return refusal;
   }
@@ -182,7 +185,7 @@ sd_refusal StubDomain::WaitFor(const sd_wait& wait, Time now,
     Lay(stubs_.Add(wait, now), wait, now, number);
     return SD_OK;
   }
-  const auto [refusal, flow] = FindFlow(flows_->table, wait.flow);
+  const auto [refusal, flow] = FindFlow(flows_->table, PatternOf(wait));
   if (refusal != SD_OK) return refusal;
   Lay(stubs_.Add(wait, *flow, now), wait, now, number);
   UpdateAwaited(*flow);

@@ -158,7 +158,7 @@ class StubDomain {
   void PassOnErrors();
   // What a frame of a peer ends by coming to a guest that runs. False: the
   // guest is not to have it.
-  bool NoteArrival(const Packet& packet, Time now);
+  bool NoteArrival(unsigned port, const Packet& packet, Time now);
   // A SYN, or an acknowledgement of the stub's answer to one. False: neither.
   bool TakeHandshake(unsigned port, const Packet& packet, Time now);
   bool TakeSyn(unsigned port, const FlowId& id, const Packet& packet, Time now);

@@ -47,19 +47,19 @@ std::optional<Ending> StubDomain::PairEnding(const Packet& packet) {
   return {};
 }
 
-bool StubDomain::NoteArrival(const Packet& packet, Time now) {
+bool StubDomain::NoteArrival(unsigned port, const Packet& packet, Time now) {
   const TcpSegment* segment = packet.tcp();
   ListenerStub* stub = nullptr;
   Ending ending{SD_REPLIED, SD_REASON_REPLY, 0};
   if (segment != nullptr) {
     if (!IsFirstSyn(*segment)) return true;
     const FlowId id = FlowToGuest(packet);
-    stub = stubs_.FindFor(ListenerStub::Kind::kHold, id);
+    stub = stubs_.FindFor(ListenerStub::Kind::kHold, port, id);
     if (stub == nullptr) {
-      stub = stubs_.FindFor(ListenerStub::Kind::kAnswer, id);
+      stub = stubs_.FindFor(ListenerStub::Kind::kAnswer, port, id);
     }
   } else if (const auto of_pair = PairEnding(packet)) {
-    stub = stubs_.FindFor(ListenerStub::Kind::kPair, FlowToGuest(packet));
+    stub = stubs_.FindFor(ListenerStub::Kind::kPair, port, FlowToGuest(packet));
     ending = *of_pair;
   }
   if (stub == nullptr || !ChecksumOk(packet)) return true;
@@ -84,9 +84,9 @@ bool StubDomain::HoldAwaited(ListenerStub::Kind kind, unsigned port,
                              const Packet& packet, const Ending& ending,
                              Time now) {
   const FlowId id = FlowToGuest(packet);
-  ListenerStub* stub = stubs_.FindFor(kind, id);
+  ListenerStub* stub = stubs_.FindFor(kind, port, id);
   // More of what was awaited, for a guest that was not woken by the first.
-  const bool more = stub == nullptr && stubs_.AnyAnsweredFor(kind, id);
+  const bool more = stub == nullptr && stubs_.AnyAnsweredFor(kind, port, id);
   if ((stub == nullptr && !more) || !own_addresses_.IsFor(port, packet.link) ||
       !ChecksumOk(packet)) {
     return false;
@@ -141,7 +141,8 @@ bool StubDomain::TakeHandshake(unsigned port, const Packet& packet, Time now) {
 
 bool StubDomain::TakeSyn(unsigned port, const FlowId& id, const Packet& packet,
                          Time now) {
-  const ListenerStub* stub = stubs_.FindFor(ListenerStub::Kind::kAnswer, id);
+  const ListenerStub* stub =
+      stubs_.FindFor(ListenerStub::Kind::kAnswer, port, id);
   const MacAddress* mac =
       own_addresses_.Find(port, packet.link, id.guest.address);
   if (stub == nullptr || mac == nullptr || *mac != packet.link.destination ||
@@ -169,7 +170,8 @@ bool StubDomain::TakeAcknowledgement(unsigned port, const FlowId& id,
   }
   if (flows_->table.unknown_to_guest() >= config_.max_accepted) {
     // The guest can make room. The peer sends this again.
-    const ListenerStub* stub = stubs_.FindFor(ListenerStub::Kind::kAnswer, id);
+    const ListenerStub* stub =
+        stubs_.FindFor(ListenerStub::Kind::kAnswer, port, id);
     if (stub != nullptr) {
       EndAndWake(stub->number(), {SD_REPLIED, SD_REASON_BUFFER, 0}, now);
     }

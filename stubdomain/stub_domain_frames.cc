@@ -80,7 +80,8 @@ Verdict StubDomain::OnPassingFrame(unsigned port, Side from,
         TakeAcknowledgement(port, FlowToGuest(packet), packet, now)) {
       return Verdict::kTaken;
     }
-    if (!stubs_.empty() && !NoteArrival(packet, now)) return Verdict::kTaken;
+    if (!stubs_.empty() && !NoteArrival(port, packet, now))
+      return Verdict::kTaken;
   }
   if (segment == nullptr) return PassInOrder(port, from, packet);
   const auto [verdict, flow] =

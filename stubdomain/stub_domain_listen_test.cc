@@ -513,6 +513,8 @@ TEST(Listening, WaitsThatMakeNoSenseAreRefused) {
   wait.protocol = SD_UDP;
   EXPECT_EQ(sd_wait_for(stub, &wait, 0, &number), SD_REFUSED_BAD_WAIT);
   wait.accept = SD_ACCEPT_NONE;
+  EXPECT_EQ(sd_wait_for(stub, &wait, 0, &number), SD_OK);
+  wait.nic = SD_MAX_NICS + 1;
   EXPECT_EQ(sd_wait_for(stub, &wait, 0, &number), SD_REFUSED_BAD_WAIT);
   sd_free(stub);
 }

@@ -214,11 +214,15 @@ TEST_F(WaitTest, RefusalsAreNamed) {
   wait.flow.peer.port = 81;
   EXPECT_EQ(trace_.Wait(wait), SD_REFUSED_UNKNOWN_FLOW);
   wait = Wait();
-  wait.flow.peer.port = 0;
+  wait.nic = 2;
   EXPECT_EQ(trace_.Wait(wait), SD_REFUSED_UNKNOWN_FLOW);
   wait = Wait();
-  wait.flow.peer = {};
-  EXPECT_EQ(trace_.Wait(wait), SD_REFUSED_UNKNOWN_FLOW);
+  wait.flow.peer.prefix = 33;
+  EXPECT_EQ(trace_.Wait(wait), SD_REFUSED_BAD_WAIT);
+  wait = Wait();
+  const std::string name(SD_APPLICATION_MAX + 1, 'a');
+  wait.application = name.c_str();
+  EXPECT_EQ(trace_.Wait(wait), SD_REFUSED_APPLICATION_NAME);
 
   Talk half_open(40001);
   trace_.Know(&half_open);

@@ -8,6 +8,7 @@
 #include "qemu/osdep.h"
 #include <arpa/inet.h>
 #include "qapi/error.h"
+#include "qemu/cutils.h"
 #include "qapi/qapi-visit-stubdomain.h"
 #include "qapi/qobject-output-visitor.h"
 #include "qobject/qjson.h"
@@ -25,6 +26,30 @@ QEMU_BUILD_BUG_ON((int)STUBDOMAIN_PROTOCOL_UDP != (int)SD_UDP);
 QEMU_BUILD_BUG_ON((int)STUBDOMAIN_DECIDED_WAKE != (int)SD_DECIDED_WAKE);
 QEMU_BUILD_BUG_ON((int)STUBDOMAIN_WHY_BUFFER != (int)SD_WHY_BUFFER);
 
+/* "192.0.2.1", or with a prefix: "192.0.2.0/24". */
+static bool host_from_text(const char *host, struct sd_address *out)
+{
+    g_auto(GStrv) parts = g_strsplit(host, "/", 2);
+    unsigned bits = 0;
+
+    if (inet_pton(AF_INET, parts[0], out->bytes) == 1) {
+        out->family = 4;
+    } else if (inet_pton(AF_INET6, parts[0], out->bytes) == 1) {
+        out->family = 6;
+    } else {
+        return false;
+    }
+    if (!parts[1]) {
+        return true;
+    }
+    if (qemu_strtoui(parts[1], NULL, 10, &bits) < 0 || bits == 0 ||
+        bits > (out->family == 4 ? 32 : 128)) {
+        return false;
+    }
+    out->prefix = bits;
+    return true;
+}
+
 static bool endpoint_from_qapi(const StubdomainEndpoint *endpoint,
                                const char *name, struct sd_address *out,
                                Error **errp)
@@ -35,11 +60,7 @@ static bool endpoint_from_qapi(const StubdomainEndpoint *endpoint,
     }
     if (!endpoint->host) {
         out->family = 0;
-    } else if (inet_pton(AF_INET, endpoint->host, out->bytes) == 1) {
-        out->family = 4;
-    } else if (inet_pton(AF_INET6, endpoint->host, out->bytes) == 1) {
-        out->family = 6;
-    } else {
+    } else if (!host_from_text(endpoint->host, out)) {
         error_setg(errp, "flow.%s.host: '%s' is not a numeric IPv4 or IPv6 "
                    "address", name, endpoint->host);
         return false;
@@ -53,12 +74,8 @@ static bool endpoint_from_qapi(const StubdomainEndpoint *endpoint,
 }
 
 static bool check_named(const struct sd_address *address, const char *name,
-                        bool host, Error **errp)
+                        Error **errp)
 {
-    if (host && address->family == 0) {
-        error_setg(errp, "flow.%s.host: must be named", name);
-        return false;
-    }
     if (address->port == 0) {
         error_setg(errp, "flow.%s.port: must be named", name);
         return false;
@@ -71,6 +88,10 @@ static bool ends_from_qapi(const StubdomainFlow *flow, struct sd_flow_id *out,
 {
     if (!endpoint_from_qapi(flow->guest, "guest", &out->guest, errp) ||
         !endpoint_from_qapi(flow->peer, "peer", &out->peer, errp)) {
+        return false;
+    }
+    if (flow->nic >= SD_MAX_NICS) {
+        error_setg(errp, "flow.nic: must be 0 to %d", SD_MAX_NICS - 1);
         return false;
     }
     if (out->guest.family && out->peer.family &&
@@ -89,24 +110,34 @@ bool stubdomain_flow_from_qapi(const StubdomainFlow *flow,
         error_setg(errp, "flow.protocol: must be tcp");
         return false;
     }
-    return ends_from_qapi(flow, out, errp) &&
-           check_named(&out->peer, "peer", true, errp);
+    if (flow->has_nic || (flow->peer && flow->peer->host &&
+                          strchr(flow->peer->host, '/'))) {
+        error_setg(errp, "flow: must name one connection");
+        return false;
+    }
+    if (!ends_from_qapi(flow, out, errp)) {
+        return false;
+    }
+    if (out->peer.family == 0) {
+        error_setg(errp, "flow.peer.host: must be named");
+        return false;
+    }
+    return check_named(&out->peer, "peer", errp);
 }
 
 static bool awaited_from_qapi(const StubdomainWait *wait, struct sd_wait *out,
                               Error **errp)
 {
     const StubdomainFlow *flow = wait->flow;
-    struct sd_address *guest = &out->flow.guest, *peer = &out->flow.peer;
+    struct sd_address *guest = &out->flow.guest;
 
     if (!ends_from_qapi(flow, &out->flow, errp)) {
         return false;
     }
     out->protocol = (enum sd_protocol)flow->protocol;
+    out->nic = flow->has_nic ? flow->nic + 1 : 0;
     if (!wait->has_accept) {
-        return check_named(peer, "peer", true, errp) &&
-               (out->protocol == SD_TCP ||
-                check_named(guest, "guest", false, errp));
+        return out->protocol == SD_TCP || check_named(guest, "guest", errp);
     }
     if (out->protocol != SD_TCP) {
         error_setg(errp, "accept: only for flow.protocol tcp");
@@ -114,7 +145,7 @@ static bool awaited_from_qapi(const StubdomainWait *wait, struct sd_wait *out,
     }
     out->accept = wait->accept == STUBDOMAIN_ACCEPT_HOLD ? SD_ACCEPT_HOLD
                                                          : SD_ACCEPT_ANSWER;
-    return check_named(guest, "guest", false, errp);
+    return check_named(guest, "guest", errp);
 }
 
 static bool bytes_from_qapi(const StubdomainPlan *plan, struct sd_wait *out,
@@ -218,6 +249,7 @@ bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
     out->elapsed_ms = wait->elapsed;
     out->expected_ms = wait->expected;
     out->request_class = wait->q_class;
+    out->application = wait->application;
     return waiter_from_qapi(wait, owner, out, errp) &&
            plan_from_qapi(wait->plan, out, errp);
 }
@@ -240,7 +272,9 @@ static StubdomainEndpoint *endpoint_to_qapi(const struct sd_address *address)
     if (address->family) {
         inet_ntop(address->family == 6 ? AF_INET6 : AF_INET, address->bytes,
                   text, sizeof(text));
-        endpoint->host = g_strdup(text);
+        endpoint->host = address->prefix ?
+                         g_strdup_printf("%s/%u", text, address->prefix) :
+                         g_strdup(text);
     }
     endpoint->has_port = address->port != 0;
     endpoint->port = address->port;
@@ -296,6 +330,8 @@ StubdomainStubInfoList *stubdomain_stubs_to_qapi(StubdomainPCI *dev, size_t max)
         info->stub = stubs[i].stub;
         info->owner = (StubdomainOwner)stubs[i].owner;
         info->flow = stubdomain_flow_to_qapi(stubs[i].protocol, &stubs[i].flow);
+        info->flow->has_nic = stubs[i].nic != 0;
+        info->flow->nic = stubs[i].nic ? stubs[i].nic - 1 : 0;
         info->has_accept = stubs[i].accept != SD_ACCEPT_NONE;
         if (info->has_accept) {
             info->accept = stubs[i].accept == SD_ACCEPT_HOLD ?
@@ -312,6 +348,8 @@ StubdomainStubInfoList *stubdomain_stubs_to_qapi(StubdomainPCI *dev, size_t max)
         info->importance = stubs[i].importance;
         info->has_expected = stubs[i].expected_ms != SD_NEVER;
         info->expected = info->has_expected ? stubs[i].expected_ms : 0;
+        info->application = stubs[i].application[0] ?
+                            g_strdup(stubs[i].application) : NULL;
         QAPI_LIST_APPEND(tail, info);
     }
     return list;

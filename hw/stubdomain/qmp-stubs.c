@@ -40,6 +40,7 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
                                         bool has_elapsed, uint32_t elapsed,
                                         bool has_expected, uint32_t expected,
                                         const char *q_class,
+                                        const char *application,
                                         Error **errp)
 {
     no_device(errp);

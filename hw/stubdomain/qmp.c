@@ -84,6 +84,7 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
                                         bool has_elapsed, uint32_t elapsed,
                                         bool has_expected, uint32_t expected,
                                         const char *q_class,
+                                        const char *application,
                                         Error **errp)
 {
     const StubdomainWait wait = {
@@ -108,6 +109,7 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
         .has_expected = has_expected,
         .expected = expected,
         .q_class = (char *)q_class,
+        .application = (char *)application,
     };
     StubdomainPCI *dev = stubdomain_find(errp);
     StubdomainStubId *id;

@@ -49,6 +49,8 @@ std::optional<size_t> Read(std::string_view text, Parser* parser) {
   };
   if (!put() || !parser->is_header_done()) return std::nullopt;
   const size_t head = size - text.size();
+  // Beast adds the trailers to them.
+  const http::fields fields = parser->get().base();
   // A response to HEAD announces what does not come.
   if (text.empty()) return head;
   parser->eager(true);
@@ -57,6 +59,7 @@ std::optional<size_t> Read(std::string_view text, Parser* parser) {
   }
   if (!parser->is_done()) parser->put_eof(error);
   if (error || !text.empty() || !parser->is_done()) return std::nullopt;
+  static_cast<http::fields&>(parser->get().base()) = fields;
   return head;
 }
 

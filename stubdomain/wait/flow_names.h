@@ -6,6 +6,9 @@
 #ifndef STUBDOMAIN_WAIT_FLOW_NAMES_H_
 #define STUBDOMAIN_WAIT_FLOW_NAMES_H_
 
+#include <cstdint>
+#include <optional>
+
 #include "stubdomain/stubdomain.h"
 #include "tcp/flow_table.h"
 #include "wire/address.h"
@@ -20,6 +23,21 @@ FlowId FromC(const sd_flow_id& id);
 // Whether `endpoint` is what `wanted` names; what is empty there may be any.
 bool Matches(const Endpoint& wanted, const Endpoint& endpoint);
 
+// What a wait names of a connection, or of datagrams.
+struct FlowPattern {
+  FlowId id;  // what may be any is empty
+  // Bits of the addresses that count; 0: all.
+  uint8_t guest_prefix = 0;
+  uint8_t peer_prefix = 0;
+  std::optional<unsigned> nic;
+
+  bool Matches(unsigned port, const FlowId& flow) const;
+};
+
+FlowPattern PatternOf(const sd_wait& wait);
+// Whether what it names can be.
+bool IsSound(const FlowPattern& pattern);
+
 // Whether a wait for something else than a reply is in order in itself.
 sd_refusal CheckWait(const sd_wait& wait);
 
@@ -28,8 +46,9 @@ struct FlowMatch {
   TcpFlow* flow;  // not null if and only if nothing is refused
 };
 
-// The one connection that `id` names. Its peer is named in full, its guest's
-// address and port may be "any".
+// The one connection that is like that.
+FlowMatch FindFlow(FlowTable& flows, const FlowPattern& pattern);
+// The same, of a connection whose peer is named in full.
 FlowMatch FindFlow(FlowTable& flows, const sd_flow_id& id);
 
 }  // namespace stubdomain

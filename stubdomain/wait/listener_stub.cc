@@ -28,18 +28,46 @@ uint64_t ReplyBegin(const sd_wait& wait, const TcpFlow& flow) {
 }
 
 // An endpoint of which the address may be any.
-void SavePattern(const Endpoint& endpoint, Writer& writer) {
+void SaveEnd(const Endpoint& endpoint, uint8_t prefix, Writer& writer) {
   const bool any = endpoint.address.family() == Family::kNone;
   writer.Bool(any);
   if (!any) writer.Put(endpoint.address);
   writer.U16(endpoint.port);
+  writer.U8(prefix);
 }
 
-Endpoint LoadPattern(Reader& reader) {
+Endpoint LoadEnd(Reader& reader, uint8_t* prefix) {
   Endpoint endpoint;
   if (!reader.Bool()) endpoint.address = reader.GetAddress();
   endpoint.port = reader.U16();
+  *prefix = reader.U8();
   return endpoint;
+}
+
+void SavePattern(const FlowPattern& pattern, Writer& writer) {
+  SaveEnd(pattern.id.guest, pattern.guest_prefix, writer);
+  SaveEnd(pattern.id.peer, pattern.peer_prefix, writer);
+  writer.U8(static_cast<uint8_t>(pattern.nic ? *pattern.nic + 1 : 0));
+}
+
+FlowPattern LoadPattern(Reader& reader) {
+  FlowPattern pattern;
+  pattern.id.guest = LoadEnd(reader, &pattern.guest_prefix);
+  pattern.id.peer = LoadEnd(reader, &pattern.peer_prefix);
+  const uint8_t nic = reader.U8();
+  if (nic != 0) pattern.nic = nic - 1;
+  if (!IsSound(pattern)) reader.Fail();
+  return pattern;
+}
+
+void SaveText(const std::string& text, Writer& writer) {
+  writer.Bytes({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+}
+
+std::string LoadText(Reader& reader, size_t most) {
+  const auto bytes = reader.Bytes();
+  if (bytes.size() > most) reader.Fail();
+  return {bytes.begin(), bytes.end()};
 }
 
 sd_accept AcceptOf(ListenerStub::Kind kind) {
@@ -67,14 +95,14 @@ ListenerStub::ListenerStub(uint32_t number, const sd_wait& wait,
     : ListenerStub(number, wait, now) {
   kind_ = Kind::kReply;
   port_ = flow.port();
-  flow_id_ = flow.id();
+  wanted_ = {.id = flow.id(), .nic = wanted_.nic};
   before_ = ReplyBegin(wait, flow);
 }
 
 ListenerStub::ListenerStub(uint32_t number, const sd_wait& wait, Time now)
     : number_(number),
       owner_(wait.owner),
-      flow_id_(FromC(wait.flow)),
+      wanted_(PatternOf(wait)),
       guest_port_(wait.guest_port != 0 ? wait.guest_port
                                        : wait.flow.guest.port),
       at_handshake_(wait.bytes == 0),
@@ -82,6 +110,7 @@ ListenerStub::ListenerStub(uint32_t number, const sd_wait& wait, Time now)
       importance_(wait.importance),
       began_(now - std::chrono::milliseconds(wait.elapsed_ms)),
       request_class_(wait.request_class != nullptr ? wait.request_class : ""),
+      application_(wait.application != nullptr ? wait.application : ""),
       handler_(wait.bytes) {
   if (wait.protocol == SD_UDP) {
     kind_ = Kind::kPair;
@@ -104,9 +133,9 @@ ListenerStub::ListenerStub(uint32_t number, const sd_wait& wait, Time now)
 bool ListenerStub::IsOn(const TcpFlow& flow) const {
   switch (kind_) {
     case Kind::kReply:
-      return flow.port() == port_ && flow.id() == flow_id_;
+      return flow.port() == port_ && flow.id() == wanted_.id;
     case Kind::kAnswer:
-      return flow.unknown_to_guest() && IsFor(kind_, flow.id());
+      return flow.unknown_to_guest() && IsFor(kind_, flow.port(), flow.id());
     case Kind::kHold:
     case Kind::kPair:
       break;
@@ -114,9 +143,8 @@ bool ListenerStub::IsOn(const TcpFlow& flow) const {
   return false;
 }
 
-bool ListenerStub::IsFor(Kind kind, const FlowId& id) const {
-  return kind == kind_ && Matches(flow_id_.guest, id.guest) &&
-         Matches(flow_id_.peer, id.peer);
+bool ListenerStub::IsFor(Kind kind, unsigned port, const FlowId& id) const {
+  return kind == kind_ && wanted_.Matches(port, id);
 }
 
 uint64_t ListenerStub::ReplyBytes(const TcpFlow& flow) const {
@@ -206,12 +234,12 @@ std::optional<Ending> ListenerStub::Judge(TcpFlow* flow, bool guest_stopped,
 }
 
 sd_stub_info ListenerStub::Info(const TcpFlow* flow, Time now) const {
-  return {
+  sd_stub_info info{
       .stub = number_,
       .owner = owner_,
       .protocol = kind_ == Kind::kPair ? SD_UDP : SD_TCP,
       .accept = AcceptOf(kind_),
-      .flow = ToC(flow_id_),
+      .flow = ToC(wanted_.id),
       .bytes = flow != nullptr ? ReplyBytes(*flow) : 0,
       .wanted = watch_ == nullptr ? handler_.bytes() : 0,
       .timeout_left_ms = MillisecondsLeft(timeout_, now),
@@ -223,7 +251,12 @@ sd_stub_info ListenerStub::Info(const TcpFlow* flow, Time now) const {
                     std::chrono::ceil<std::chrono::milliseconds>(*expected_)
                         .count())
               : SD_NEVER,
+      .nic = static_cast<uint8_t>(wanted_.nic ? *wanted_.nic + 1 : 0),
   };
+  info.flow.guest.prefix = wanted_.guest_prefix;
+  info.flow.peer.prefix = wanted_.peer_prefix;
+  std::ranges::copy(application_, info.application);
+  return info;
 }
 
 void ListenerStub::Save(Writer& writer, Time now) const {
@@ -231,8 +264,7 @@ void ListenerStub::Save(Writer& writer, Time now) const {
   writer.U8(static_cast<uint8_t>(kind_));
   writer.U8(static_cast<uint8_t>(owner_));
   writer.U32(port_);
-  SavePattern(flow_id_.guest, writer);
-  SavePattern(flow_id_.peer, writer);
+  SavePattern(wanted_, writer);
   writer.U64(before_);
   writer.U64(shift_);
   writer.U16(guest_port_);
@@ -240,8 +272,8 @@ void ListenerStub::Save(Writer& writer, Time now) const {
   writer.U32(thread_);
   writer.U8(importance_);
   SaveTime(began_, now, writer);
-  writer.Bytes({reinterpret_cast<const uint8_t*>(request_class_.data()),
-                request_class_.size()});
+  SaveText(request_class_, writer);
+  SaveText(application_, writer);
   SaveTime(expected_ ? now + *expected_ : kNever, now, writer);
   writer.U64(handler_.bytes());
   writer.Bool(watch_ != nullptr);
@@ -260,8 +292,7 @@ ListenerStub ListenerStub::Load(Reader& reader, Time now) {
   if (owner > SD_OWNER_HOST || stub.number_ == 0) reader.Fail();
   stub.owner_ = owner == SD_OWNER_HOST ? SD_OWNER_HOST : SD_OWNER_GUEST;
   stub.port_ = reader.GetNic();
-  stub.flow_id_.guest = LoadPattern(reader);
-  stub.flow_id_.peer = LoadPattern(reader);
+  stub.wanted_ = LoadPattern(reader);
   stub.before_ = reader.U64();
   stub.shift_ = reader.U64();
   stub.guest_port_ = reader.U16();
@@ -270,9 +301,9 @@ ListenerStub ListenerStub::Load(Reader& reader, Time now) {
   stub.importance_ = reader.U8();
   if (stub.importance_ > SD_MAX_IMPORTANCE) reader.Fail();
   stub.began_ = LoadTime(reader, now);
-  const auto name = reader.Bytes();
-  if (name.size() > SD_CLASS_MAX) reader.Fail();
-  stub.request_class_.assign(name.begin(), name.end());
+  stub.request_class_ = LoadText(reader, SD_CLASS_MAX);
+  stub.application_ = LoadText(reader, SD_APPLICATION_MAX);
+  if (!reader.ok()) stub.application_.clear();
   const Time expected = LoadTime(reader, now);
   if (expected != kNever) stub.expected_ = expected - now;
   stub.handler_ = DefaultHandler(reader.U64());

@@ -17,6 +17,7 @@
 #include "plan/default_handler.h"
 #include "stubdomain/stubdomain.h"
 #include "tcp/tcp_flow.h"
+#include "wait/flow_names.h"
 #include "wait/reply_watch.h"
 #include "wire/serial.h"
 #include "wire/time.h"
@@ -54,7 +55,7 @@ class ListenerStub {
   sd_owner owner() const { return owner_; }
   unsigned port() const { return port_; }
   // With another kind than kReply, what may be any is empty.
-  const FlowId& flow_id() const { return flow_id_; }
+  const FlowId& flow_id() const { return wanted_.id; }
   // The port of the guest that answered connections are handed to.
   uint16_t guest_port() const { return guest_port_; }
   // The registered thread that waits, and may have left since; 0: none.
@@ -77,7 +78,7 @@ class ListenerStub {
   // It may end by what happens to the flow.
   bool IsOn(const TcpFlow& flow) const;
   // The datagram or the connection is one that it waits for.
-  bool IsFor(Kind kind, const FlowId& id) const;
+  bool IsFor(Kind kind, unsigned port, const FlowId& id) const;
 
   // When it proposes to suspend the VM; kNever: it does not, or not any more.
   Time proposal() const { return proposal_; }
@@ -128,7 +129,7 @@ class ListenerStub {
   Kind kind_ = Kind::kReply;
   sd_owner owner_ = SD_OWNER_GUEST;
   unsigned port_ = 0;
-  FlowId flow_id_;
+  FlowPattern wanted_;
   uint64_t before_ = 0;  // bytes of the peer's stream before the reply
   uint64_t shift_ = 0;   // by which edits have made it longer since
   uint16_t guest_port_ = 0;
@@ -137,6 +138,7 @@ class ListenerStub {
   uint8_t importance_ = 0;
   Time began_{};
   std::string request_class_;
+  std::string application_;
   std::optional<Duration> expected_;
   DefaultHandler handler_;             // without a plan
   std::unique_ptr<ReplyWatch> watch_;  // with one

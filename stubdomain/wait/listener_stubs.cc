@@ -51,10 +51,11 @@ size_t ListenerStubs::plan_weight() const {
   return weight;
 }
 
-ListenerStub* ListenerStubs::FindFor(ListenerStub::Kind kind,
+ListenerStub* ListenerStubs::FindFor(ListenerStub::Kind kind, unsigned port,
                                      const FlowId& id) {
-  const auto at = std::ranges::find_if(
-      stubs_, [&](const auto& entry) { return entry.second.IsFor(kind, id); });
+  const auto at = std::ranges::find_if(stubs_, [&](const auto& entry) {
+    return entry.second.IsFor(kind, port, id);
+  });
   return at == stubs_.end() ? nullptr : &at->second;
 }
 
@@ -70,10 +71,10 @@ bool ListenerStubs::AnyAnsweredOn(const TcpFlow& flow) const {
       answered_, [&](const ListenerStub& stub) { return stub.IsOn(flow); });
 }
 
-bool ListenerStubs::AnyAnsweredFor(ListenerStub::Kind kind,
+bool ListenerStubs::AnyAnsweredFor(ListenerStub::Kind kind, unsigned port,
                                    const FlowId& id) const {
   return std::ranges::any_of(answered_, [&](const ListenerStub& stub) {
-    return stub.IsFor(kind, id);
+    return stub.IsFor(kind, port, id);
   });
 }
 

@@ -38,10 +38,12 @@ class ListenerStubs {
   // Memory that the plans of all may take.
   size_t plan_weight() const;
   // The first that waits for a connection or datagram like this; null: none.
-  ListenerStub* FindFor(ListenerStub::Kind kind, const FlowId& id);
+  ListenerStub* FindFor(ListenerStub::Kind kind, unsigned port,
+                        const FlowId& id);
   // The same of those that are answered.
   bool AnyAnsweredOn(const TcpFlow& flow) const;
-  bool AnyAnsweredFor(ListenerStub::Kind kind, const FlowId& id) const;
+  bool AnyAnsweredFor(ListenerStub::Kind kind, unsigned port,
+                      const FlowId& id) const;
   // Drops all that the open waits propose.
   void StopProposing();
 

@@ -52,6 +52,8 @@ typedef struct sd_stub sd_stub;
 #define SD_MAX_IMPORTANCE 5
 /* Bytes of the name of a class of requests. */
 #define SD_CLASS_MAX 32
+/* Bytes of the name of an application. */
+#define SD_APPLICATION_MAX 64
 /* Inhibits of the guest, and of the host. */
 #define SD_MAX_INHIBITS 65535
 /* Suspends that the budget for a minute can allow. */
@@ -147,6 +149,7 @@ enum sd_refusal {
     SD_REFUSED_UNKNOWN_THREAD,     /* it is not registered (any more) */
     SD_REFUSED_THREAD_NAME,        /* longer than SD_THREAD_NAME_MAX */
     SD_REFUSED_CLASS_NAME,         /* longer than SD_CLASS_MAX */
+    SD_REFUSED_APPLICATION_NAME,   /* longer than SD_APPLICATION_MAX */
     SD_REFUSED_TOO_MANY_INHIBITS,
     SD_REFUSED_NOT_INHIBITED,      /* not by that owner */
 };
@@ -169,6 +172,7 @@ struct sd_address {
     uint8_t family;    /* 4 or 6; 0: any */
     uint8_t bytes[16]; /* network order; IPv4 in the first four */
     uint16_t port;     /* host order; 0: any */
+    uint8_t prefix;    /* only so many bits of the address count; 0: all */
 };
 
 struct sd_flow_id {
@@ -188,8 +192,8 @@ enum sd_accept {
 /*
  * What is waited for:
  *
- * - SD_TCP, SD_ACCEPT_NONE: more bytes on a connection that there is. .peer is
- *   named in full, .guest may be "any".
+ * - SD_TCP, SD_ACCEPT_NONE: more bytes on a connection that there is, and the
+ *   only one like that.
  * - SD_TCP, SD_ACCEPT_HOLD: a peer that connects to the port of .guest, whose
  *   address may be "any". The wait ends when a peer's SYN comes, which is kept
  *   and handed to the guest.
@@ -200,9 +204,8 @@ enum sd_accept {
  *   listen before that. If nobody does then, the peer is reset. Needs
  *   sd_seed(). Other peers that connect meanwhile are served the same way, up
  *   to sd_config.max_accepted.
- * - SD_UDP: a datagram from .peer, which is named in full, to .guest, whose
- *   port is named. Datagrams are handed to the guest in order when it runs.
- *   An ICMP error about a datagram of the pair ends the wait as SD_RESET.
+ * - SD_UDP: a datagram from .peer to .guest, whose port is named. Datagrams are
+ *   handed to the guest in order when it runs. An ICMP error about a datagram of the pair ends the wait as SD_RESET.
  */
 struct sd_wait {
     enum sd_owner owner;
@@ -227,6 +230,8 @@ struct sd_wait {
                              * expects; 0: it does not say */
     const char *request_class; /* kind of request, by which reply times are
                              * learned; NULL: as if "" */
+    uint8_t nic;            /* 1 + its number; 0: any */
+    const char *application; /* who waits, for whoever looks; NULL: as if "" */
 };
 
 struct sd_stub_info {
@@ -241,6 +246,8 @@ struct sd_stub_info {
     uint32_t thread;          /* 0: none */
     uint8_t importance;
     uint64_t expected_ms;     /* from the call on; SD_NEVER: not known */
+    uint8_t nic;              /* as sd_wait has it */
+    char application[SD_APPLICATION_MAX + 1];
 };
 
 /* A thread that registered. */
