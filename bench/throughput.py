@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 """Throughput of a running guest with the device, over that without it.
 
-    bench/throughput.py [--seconds N] [--pairs N]
+    bench/throughput.py [--seconds N] [--boots N]
 
 Two guests on tap devices, one with a stub domain and one without, run iperf3
-against the host's TCP in turn, both ways; the ratios are those of the medians:
-of the throughput, and, since other load on the host changes that from one
-second to the next, of the bytes per second of processor time that QEMU used.
+against the host's TCP in turn, both ways, and are then booted anew: two boots
+of the same guest differ by more than what is measured here. The ratios are the
+medians of the pairs': of the throughput, and, since other load on the host
+changes that from one second to the next, of the bytes per second of processor
+time that QEMU used.
 Writes build/bench/throughput.json. Needs root, for network namespaces.
 
 Copyright (c) 2026 The Stubdomain authors
@@ -69,40 +71,44 @@ class Guest:
                 "bits_per_processor_second": 8 * result["bytes"] / used}
 
 
-def measure(guests, option, seconds, pairs):
-    runs = {name: [] for name in guests}
-    for i in range(pairs):
-        # Each is first in half of the pairs.
-        for name in sorted(guests, reverse=i % 2 == 1):
-            runs[name].append(guests[name].throughput(option, seconds))
-    figures = {}
-    for figure in ("bits_per_second", "bits_per_processor_second"):
-        values = {name: [run[figure] for run in runs[name]] for name in guests}
-        figures[figure] = {
-            "ratio": (statistics.median(values["with"])
-                      / statistics.median(values["without"])),
-            **values}
-    return figures
+def boot(logs, names):
+    return {name: Guest(logs, name, stub_domain=name == "with")
+            for name in names}
+
+
+def measure(guests, names, seconds):
+    """Direction -> figure -> with over without."""
+    ratios = {}
+    for direction, option in DIRECTIONS.items():
+        runs = {name: guests[name].throughput(option, seconds)
+                for name in names}
+        ratios[direction] = {figure: runs["with"][figure] / value
+                             for figure, value in runs["without"].items()}
+    return ratios
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=int, default=2)
-    parser.add_argument("--pairs", type=int, default=6)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--boots", type=int, default=10)
     args = parser.parse_args()
     subprocess.run([sys.executable, TOP / "tests" / "guest-image" / "build",
                     "--build", BUILD, "--with", IMAGE_PROGRAMS], check=True)
-    guests = {}
-    with tempfile.TemporaryDirectory() as logs:
-        try:
-            for name, stub_domain in (("with", True), ("without", False)):
-                guests[name] = Guest(pathlib.Path(logs), name, stub_domain)
-            results = {
-                direction: measure(guests, option, args.seconds, args.pairs)
-                for direction, option in DIRECTIONS.items()}
-        finally:
-            for guest in guests.values():
-                guest.close()
+    pairs = []
+    for i in range(args.boots):
+        # Each is first in half of the pairs.
+        names = sorted(("with", "without"), reverse=i % 2 == 1)
+        with tempfile.TemporaryDirectory() as logs:
+            guests = boot(pathlib.Path(logs), names)
+            try:
+                pairs.append(measure(guests, names, args.seconds))
+            finally:
+                for guest in guests.values():
+                    guest.close()
+    results = {direction: {figure: summary([pair[direction][figure]
+                                            for pair in pairs])
+                           for figure in pairs[0][direction]}
+               for direction in DIRECTIONS}
     target = BUILD / "bench" / "throughput.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(results, indent=2) + "\n")
@@ -112,6 +118,10 @@ def main():
               f"{result['bits_per_processor_second']['ratio']:.3f} per second "
               f"of processor time")
     print(f"figures: {target.relative_to(TOP)}")
+
+
+def summary(ratios):
+    return {"ratio": statistics.median(ratios), "of_each_pair": ratios}
 
 
 if __name__ == "__main__":
