@@ -28,8 +28,6 @@ static QLIST_HEAD(, SuspendMapping) mappings =
 
 bool suspend_check_machine(Error **errp)
 {
-    Object *balloon;
-
     if (runstate_check(RUN_STATE_INMIGRATE)) {
         error_setg(errp, "the VM is still being loaded");
         return false;
@@ -60,16 +58,6 @@ bool suspend_check_machine(Error **errp)
     }
     if (ram_block_discard_is_disabled()) {
         error_setg(errp, "guest RAM is pinned, as for an assigned device");
-        return false;
-    }
-    /*
-     * A reported page must read as zero afterwards; from a mapped file it
-     * would come back with what the file has.
-     */
-    balloon = object_resolve_path_type("", "virtio-balloon-device", NULL);
-    if (balloon &&
-        object_property_get_bool(balloon, "free-page-reporting", NULL)) {
-        error_setg(errp, "the balloon's free-page-reporting is on");
         return false;
     }
     return true;

@@ -51,9 +51,6 @@ REFUSED = {
         "-m", "256,maxmem=1G", "-object",
         "memory-backend-ram,id=vmem,size=256M", "-device",
         "virtio-mem-pci,memdev=vmem,requested-size=128M")),
-    "free-page-reporting": ("balloon", "free-page-reporting", (
-        "-m", "256", "-device",
-        "virtio-balloon-pci,free-page-reporting=on")),
     "locked": ("guest RAM", "locked", (
         "-m", "256", "-overcommit", "mem-lock=on")),
 }
