@@ -80,7 +80,6 @@ void suspend_file_mark_live(SuspendFile *file)
     suspend_fault_forget();
     if (image) {
         image->length_awake = file_length(image);
-        suspend_prefetch_begin_wake(file);
         WITH_QEMU_LOCK_GUARD(&image->lock) {
             was_suspended = image->mark == SD_SUSPEND_MARK_SUSPENDED;
             if (image->mark != SD_SUSPEND_MARK_LIVE) {
@@ -93,6 +92,7 @@ void suspend_file_mark_live(SuspendFile *file)
             warn_reportf_err(error, "removing the suspend file: ");
             suspend_file_drop_image(file, false);
         } else if (was_suspended) {
+            suspend_prefetch_begin_wake(file);
             hold_disks(image);
         }
     } else if (!file->consumed) {

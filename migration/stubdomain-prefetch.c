@@ -23,12 +23,12 @@
 /* So long after a wake it is noted what was touched. */
 #define NOTE_AFTER_MS 500
 /* Pages between two that were touched are read too if they are so few. */
-#define GAP (16 * KiB)
+#define GAP (4 * KiB)
 /* One read; the kernel cuts longer ones. */
 #define RANGE_MAX (128 * KiB)
 #define RANGES_MAX 8192
 /* Reads that are under way at a time. */
-#define READS_MAX 16
+#define READS_MAX 48
 
 /* ioprio_set(2): this thread, "best effort", the lowest level. */
 static void lower_io_priority(void)

@@ -75,6 +75,16 @@ def test_working_set_that_is_switched_off(vm, peer):
     finish_after_first_bytes(vm, program, connection)
 
 
+def test_what_is_touched_long_after_a_wake_is_not_read_ahead(vm, peer):
+    written = vm.write_data(60)
+    wake_once(vm, peer)
+    time.sleep(1)  # by then it is noted what the wake touched
+    assert vm.sum_of() == written
+    program, connection, file = sleeping_download(vm, peer)
+    finish(vm, program, connection)
+    assert MIB < page_cache_bytes(file) < 30 * MIB
+
+
 def test_full_reclaim_leaves_nothing(vm):
     vm.write_data(30)
     file = vm.suspend()["file"]
