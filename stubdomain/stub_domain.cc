@@ -260,31 +260,6 @@ void StubDomain::Alert(uint32_t number, std::vector<PlanAlert> alerts,
   }
 }
 
-// From the last one to the first, so that the places of the others hold.
-void StubDomain::Edit(TcpFlow& flow, std::vector<ReplyEdit> edits, Time now) {
-  std::ranges::sort(edits, std::ranges::greater(), &ReplyEdit::begin);
-  uint64_t end = flow.peer_bytes();
-  for (const ReplyEdit& edit : edits) {
-    // Two waits may want to change the same.
-    if (edit.begin > end || edit.length > end - edit.begin ||
-        edit.length > kMaxFlowBuffer) {
-      continue;
-    }
-    const EditRefusal refusal = flows_->table.EditReply(
-        flow, edit.begin, static_cast<uint32_t>(edit.length),
-        {reinterpret_cast<const uint8_t*>(edit.replacement.data()),
-         edit.replacement.size()},
-        now, outbound_);
-    if (refusal != EditRefusal::kNone) continue;
-    end = edit.begin;
-    for (auto& [number, stub] : stubs_.all()) {
-      if (stub.IsOn(flow)) {
-        stub.NoteEdit(edit.replacement.size() - edit.length);
-      }
-    }
-  }
-}
-
 void StubDomain::Settle(TcpFlow& flow, Time now) {
   std::vector<std::pair<uint32_t, Ending>> endings;
   std::vector<ReplyEdit> edits;
@@ -434,7 +409,8 @@ void StubDomain::Deliver(const Notice& notice) {
                        .claim = raised.alert.claim,
                        .part = reinterpret_cast<const uint8_t*>(part.data()),
                        .length = part.size(),
-                       .at = raised.alert.at};
+                       .at = raised.alert.at,
+                       .problem = raised.alert.problem};
                    callbacks_.alert(opaque_, &alert);
                  },
                  [this](const UnmatchedCame& came) {

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -191,6 +192,9 @@ class StubDomain {
   // Changes what is kept of the flow, as far as that is possible: what the
   // guest was sent stays. All waits on the flow were judged.
   void Edit(TcpFlow& flow, std::vector<ReplyEdit> edits, Time now);
+  // What takes the place of what is kept; not null: why it stays as it is.
+  static const char* Replacement(TcpFlow& flow, const ReplyEdit& edit,
+                                 std::string* replacement);
   void End(uint32_t number, sd_outcome outcome, uint64_t bytes,
            const sd_claim& claim = {});
   // A wait ended, which wakes a guest that is not to sleep on.

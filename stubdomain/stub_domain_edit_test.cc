@@ -161,6 +161,59 @@ TEST_F(EditTest, TwoWaitsMayTakeOutTheSame) {
   EXPECT_EQ(Wake(ok_), Lines({"guest: data 0+41 (40000)"}));
 }
 
+constexpr std::string_view kTransforming = R"({"format": "http", "handlers": [
+    {"name": "all", "when": {"status": "2xx"},
+     "do": [{"action": "transform", "decode": true, "assemble": true,
+             "strip": ["X-No"]}, "restore"]}]})";
+
+TEST_F(EditTest, AReplyIsTransformedAndTheRestFollows) {
+  const std::string chunked =
+      "HTTP/1.1 200 OK\r\nX-No: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "2\r\nye\r\n1\r\ns\r\n0\r\n\r\n";
+  Suspend(kTransforming);
+  const std::string all = continue_ + chunked;
+  PeerSends(all, kContinue);
+  for (size_t i = 0; i < chunked.size(); ++i) {
+    PeerSends(all, "x");
+    if (i % 9 == 0) trace_.HandOver();
+  }
+  const std::string bytes = std::to_string(all.size());
+  EXPECT_EQ(trace_.TakeNotices(),
+            Lines({"ended 1 replied " + bytes + " by all 1 @" + bytes,
+                   "restore reply"}));
+  EXPECT_EQ(Wake(continue_ + ok_), Lines({"guest: data 0+66 (40000)"}));
+  trace_.GuestAcks(talk_);
+  EXPECT_EQ(trace_.Take(), Lines({"peer: ack " + bytes + " (40000)"}));
+}
+
+TEST_F(EditTest, AReplyThatCannotBeTransformedStaysAndThatIsTold) {
+  const std::string reply =
+      "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 3\r\n\r\n"
+      "yes";
+  Suspend(kTransforming);
+  PeerSends(reply, reply);
+  EXPECT_EQ(
+      trace_.TakeNotices(),
+      Lines({"alert 1 by all 0 @63: the reply has an encoding that cannot "
+             "be decoded",
+             "ended 1 replied 63 by all 0 @63", "restore reply"}));
+  EXPECT_EQ(Wake(reply), Lines({"guest: data 0+63 (40000)"}));
+}
+
+TEST_F(EditTest, ThereMayBeNoRoomForWhatAReplyBecomes) {
+  const std::string reply = "HTTP/1.1 200 OK\r\n\r\n0123456789";
+  Suspend(kTransforming);
+  PeerSends(reply, reply);
+  sd_config config = Trace::DefaultConfig();
+  config.total_buffer = reply.size();
+  sd_set_config(trace_.stub(), &config);
+  trace_.Send(talk_, Side::kPeer, talk_.Fin(Side::kPeer));
+  EXPECT_EQ(trace_.TakeNotices(),
+            Lines({"alert 1 by all 0 @29: there is no room for what the reply "
+                   "becomes",
+                   "ended 1 replied 29 by all 0 @29", "restore reply"}));
+}
+
 TEST_F(EditTest, AnAlertShowsTheLastBytesOfTheMessage) {
   const std::string body(SD_ALERT_PART_MAX + 100, 'b');
   const std::string reply =

@@ -323,7 +323,7 @@ static void on_alert(void *opaque, const struct sd_alert *alert)
     g_autofree char *data = g_base64_encode(alert->part, alert->length);
 
     qapi_event_send_stubdomain_alert(stubdomain_name(opaque), alert->stub,
-                                     &claim, data, alert->at);
+                                     &claim, data, alert->at, alert->problem);
 }
 
 static void on_ended(void *opaque, const struct sd_ended *ended)

@@ -280,7 +280,7 @@ void Matcher::GoOn(bool complete) {
   const std::span<const PlanAction> actions = ActionsOf(*claim_);
   for (; claim_->done < actions.size(); ++claim_->done) {
     const Action action = actions[claim_->done].action;
-    const bool of_all = action == Action::kBuffer || action == Action::kDiscard;
+    const bool of_all = action == Action::kBuffer || Changes(action);
     if (of_all && !complete) return;
     if (action != Action::kBuffer) Emit(action);
   }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "plan/pattern.h"
+#include "plan/transform.h"
 #include "wire/time.h"
 
 namespace stubdomain {
@@ -35,12 +36,18 @@ enum class Format : uint8_t { kAny, kRaw, kHttp, kDns, kTls };
 
 // In the order of StubdomainPlanVerb in qapi/stubdomain.json.
 enum class Action : uint8_t {
-  kBuffer,   // the next one follows when the message is complete
-  kAlert,    // an event
-  kIgnore,   // the message is no reason to wake the guest
-  kRestore,  // wake the guest
-  kDiscard,  // once the message is complete, it is taken out of the reply
+  kBuffer,     // the next one follows when the message is complete
+  kAlert,      // an event
+  kIgnore,     // the message is no reason to wake the guest
+  kRestore,    // wake the guest
+  kDiscard,    // once the message is complete, it is taken out of the reply
+  kTransform,  // the same, and something else takes its place
 };
+
+// The guest gets something else than what came.
+constexpr bool Changes(Action action) {
+  return action == Action::kDiscard || action == Action::kTransform;
+}
 
 // What becomes of a message that no handler claims.
 enum class Otherwise : uint8_t { kIgnore, kAlert, kRestore };
@@ -87,6 +94,7 @@ struct Condition {
 // An action, with what it needs.
 struct PlanAction {
   Action action = Action::kRestore;
+  std::shared_ptr<const Transform> transform;  // kTransform
 };
 
 struct ConditionalHandler {

@@ -13,6 +13,7 @@
 #include "plan/http_reader.h"
 #include "plan/json_object.h"
 #include "plan/plan.h"
+#include "plan/transform_compiler.h"
 
 namespace stubdomain {
 namespace {
@@ -25,12 +26,13 @@ constexpr std::array<std::pair<std::string_view, Format>, 4> kFormats = {
      {"http", Format::kHttp},
      {"dns", Format::kDns},
      {"tls", Format::kTls}}};
-constexpr std::array<std::pair<std::string_view, Action>, 5> kActions = {
+constexpr std::array<std::pair<std::string_view, Action>, 6> kActions = {
     {{"buffer", Action::kBuffer},
      {"alert", Action::kAlert},
      {"ignore", Action::kIgnore},
      {"restore", Action::kRestore},
-     {"discard", Action::kDiscard}}};
+     {"discard", Action::kDiscard},
+     {"transform", Action::kTransform}}};
 constexpr std::array<std::pair<std::string_view, Otherwise>, 3> kOtherwise = {
     {{"ignore", Otherwise::kIgnore},
      {"alert", Otherwise::kAlert},
@@ -175,11 +177,13 @@ void Compiler::CheckActions(const std::vector<PlanAction>& actions,
              "nothing can follow restore or ignore");
     }
     plan_.alerts = plan_.alerts || action == Action::kAlert;
-    if (action != Action::kDiscard) continue;
+    if (action == Action::kTransform) Need(Format::kHttp, place, "http");
     // Each TLS record counts for how the next one is read.
-    if (plan_.format == Format::kAny || plan_.format == Format::kTls) {
+    if (action == Action::kDiscard &&
+        (plan_.format == Format::kAny || plan_.format == Format::kTls)) {
       Refuse(place, "only with format raw, http or dns");
     }
+    if (!Changes(action)) continue;
     if (changed) Refuse(place, "the message was changed already");
     changed = true;
   }
@@ -196,13 +200,19 @@ std::vector<PlanAction> Compiler::ReadActions(JsonObject& object,
 
 // The name alone, or an object with what the action needs.
 PlanAction Compiler::ReadAction(const json& value, const std::string& place) {
-  if (value.is_string()) {
-    return {JsonObject::Named(value.get<std::string>(), place, kActions)};
+  if (!value.is_string() && !value.is_object()) {
+    Refuse(place, "must be a string or an object");
   }
-  if (!value.is_object()) Refuse(place, "must be a string or an object");
-  JsonObject object(value, place);
-  object.Get("action");
-  const PlanAction action{*object.OneOf("action", kActions)};
+  const json nothing = json::object();
+  JsonObject object(value.is_object() ? value : nothing, place);
+  if (value.is_object()) object.Get("action");
+  PlanAction action{.action = value.is_object()
+                                  ? *object.OneOf("action", kActions)
+                                  : JsonObject::Named(value.get<std::string>(),
+                                                      place, kActions)};
+  if (action.action == Action::kTransform) {
+    action.transform = ReadTransform(object);
+  }
   object.Finish();
   return action;
 }

@@ -118,6 +118,26 @@ TEST(CompilePlan, ActionsMustFitTheFormatAndEachOther) {
             "plan.handlers[0].do[0]: only with format raw, http or dns");
   EXPECT_EQ(error(http, R"(["discard", "discard"])"),
             "plan.handlers[0].do[1]: the message was changed already");
+  const auto transform = [&](const std::string& members) {
+    return error(http, (R"([{"action": "transform")" + members + "}]").c_str());
+  };
+  EXPECT_EQ(transform(R"(, "decode": true, "strip": ["Set-Cookie"])"), "");
+  EXPECT_EQ(error(R"("format": "raw", )",
+                  R"([{"action": "transform", "assemble": true}])"),
+            "plan.handlers[0].do[0]: only with format http");
+  EXPECT_EQ(error(http, R"(["transform"])"),
+            "plan.handlers[0].do[0]: needs one of assemble, decode and strip");
+  EXPECT_EQ(transform(R"(, "strip": ["A", "content-length"])"),
+            "plan.handlers[0].do[0].strip[1]: the program needs it to find the "
+            "end of the reply");
+  EXPECT_EQ(transform(R"(, "strip": [5])"),
+            "plan.handlers[0].do[0].strip[0]: must be a string");
+  EXPECT_EQ(transform(R"(, "strip": )" + Times(kMaxStrip, R"("A")")), "");
+  EXPECT_EQ(transform(R"(, "strip": )" + Times(kMaxStrip + 1, R"("A")")),
+            "plan.handlers[0].do[0].strip: has more than 16");
+  EXPECT_EQ(error(http, R"(["discard", {"action": "transform",
+                             "assemble": true}])"),
+            "plan.handlers[0].do[1]: the message was changed already");
   EXPECT_EQ(error(http, R"(["ignore", "discard"])"),
             "plan.handlers[0].do[1]: nothing can follow restore or ignore");
 }

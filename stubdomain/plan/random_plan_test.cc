@@ -120,6 +120,9 @@ std::string RandomPlan(Chance& chance, bool http) {
             chance.Of<std::string>({R"(["restore"])", R"(["ignore"])",
                                     R"(["alert"])", R"(["buffer", "alert"])",
                                     R"(["discard"])",
+                                    http ? R"([{"action": "transform",
+                                                "assemble": true}])"
+                                         : R"(["discard", "alert"])",
                                     R"(["alert", "discard", "restore"])",
                                     R"(["buffer", "restore"])"}) +
             "}";

@@ -189,8 +189,8 @@ std::optional<Claim> ClaimOf(const View& view) {
 }  // namespace
 
 Lines SlowMatch(const Plan& plan, std::string_view reply, bool fin) {
-  static constexpr const char* kNames[] = {"buffer", "alert", "ignore",
-                                           "restore", "discard"};
+  static constexpr const char* kNames[] = {"buffer",  "alert",   "ignore",
+                                           "restore", "discard", "transform"};
   Lines lines;
   size_t begin = 0;
   for (int number = 0;; ++number) {
@@ -213,8 +213,7 @@ Lines SlowMatch(const Plan& plan, std::string_view reply, bool fin) {
       if (!claim) claim = ClaimOf(view);
       for (; claim && done < claim->actions.size(); ++done) {
         const Action action = claim->actions[done].action;
-        const bool whole =
-            action == Action::kBuffer || action == Action::kDiscard;
+        const bool whole = action == Action::kBuffer || Changes(action);
         if (whole && !complete) break;
         if (action == Action::kBuffer) continue;
         lines.push_back(std::string(kNames[static_cast<int>(action)]) + " " +

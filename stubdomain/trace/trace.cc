@@ -84,8 +84,11 @@ sd_callbacks Trace::Callbacks() {
       .alert =
           [](void* self, const sd_alert* alert) {
             auto* trace = static_cast<Trace*>(self);
+            const char* problem = alert->problem;
             trace->Note("alert " + std::to_string(alert->stub) +
-                        ClaimText(alert->claim));
+                        ClaimText(alert->claim) +
+                        (problem != nullptr ? ": " : "") +
+                        (problem != nullptr ? problem : ""));
             trace->shown_ = {{alert->part, alert->part + alert->length},
                              alert->at};
           },

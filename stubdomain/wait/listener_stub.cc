@@ -214,6 +214,7 @@ std::optional<Ending> ListenerStub::Judge(TcpFlow* flow, bool guest_stopped,
         watch_->OnFlow(flow, before_ + shift_, now, effects), progress.bytes);
     for (size_t i = known; i < effects->edits.size(); ++i) {
       effects->edits[i].begin += before_ + shift_;
+      effects->edits[i].stub = number_;
     }
     if (ending || !progress.buffer_full) return ending;
     return Ending{SD_REPLIED, SD_REASON_BUFFER, progress.bytes};

@@ -7,9 +7,11 @@
 #define STUBDOMAIN_WAIT_PLAN_EFFECTS_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "plan/transform.h"
 #include "stubdomain/stubdomain.h"
 
 namespace stubdomain {
@@ -18,14 +20,19 @@ struct PlanAlert {
   sd_claim claim;
   std::string part;  // the last bytes of the message that were claimed by then
   uint64_t at;       // where they begin in the reply
+  // Not null: the plan could not be followed, and why.
+  const char* problem = nullptr;
 };
 
-// `length` bytes from `begin` on are replaced. On a connection `begin` counts
-// as TcpFlow::peer_bytes() does; in a datagram, from its first byte.
+// `length` bytes from `begin` on are taken out, or transformed. On a connection
+// `begin` counts as TcpFlow::peer_bytes() does; in a datagram, from its first
+// byte.
 struct ReplyEdit {
+  sd_claim claim;
   uint64_t begin;
   uint64_t length;
-  std::string replacement;
+  std::shared_ptr<const Transform> transform;  // null: taken out
+  uint32_t stub = 0;                           // whose plan wants it
 };
 
 struct PlanEffects {

@@ -27,6 +27,14 @@ sd_claim ReplyWatch::ClaimOf(const Step& step) const {
   return claim;
 }
 
+ReplyEdit ReplyWatch::EditOf(const Step& step) const {
+  const PlanAction& action = plan().handlers[step.handler].actions[step.place];
+  return {.claim = ClaimOf(step),
+          .begin = step.begin,
+          .length = step.offset - step.begin,
+          .transform = action.transform};
+}
+
 ReplyWatch::Result ReplyWatch::Settle(PlanEffects* effects) {
   while (const auto step = matcher_.Take()) {
     switch (step->action) {
@@ -36,8 +44,8 @@ ReplyWatch::Result ReplyWatch::Settle(PlanEffects* effects) {
                                    .at = step->offset - step->part.size()});
         break;
       case Action::kDiscard:
-        effects->edits.push_back(
-            {.begin = step->begin, .length = step->offset - step->begin});
+      case Action::kTransform:
+        effects->edits.push_back(EditOf(*step));
         break;
       case Action::kRestore:
         claim_ = ClaimOf(*step);

@@ -59,6 +59,8 @@ class ReplyWatch {
 
  private:
   sd_claim ClaimOf(const Step& step) const;
+  // `step` changes the message.
+  ReplyEdit EditOf(const Step& step) const;
   // Does what the plan says by now.
   Result Settle(PlanEffects* effects);
   Result OnEnd(bool reset, Time now, PlanEffects* effects);

@@ -15,11 +15,12 @@ TIMEOUT = 60
 class Nginx:
     """
     Serves the files of `root`, each connection at `rate` bytes a second. With
-    a namespace, at an address in there.
+    a namespace, at an address in there. `options` are more lines of its
+    configuration.
     """
 
     def __init__(self, directory, root, rate, address="127.0.0.1",
-                 namespace=None):
+                 namespace=None, options=""):
         self._family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._address = address
         self._make_socket = (namespace.make_socket if namespace else
@@ -39,6 +40,7 @@ class Nginx:
             http {{
                 access_log off;
                 limit_rate {rate};
+                {options}
                 server {{ listen {host}:{self.port}; root {root}; }}
             }}
         """)

@@ -91,6 +91,26 @@ def test_only_the_answer_with_the_id_wakes(vm, server):
     assert "192.0.2.80" in output and "192.0.2.66" not in output
 
 
+def test_any_server_of_a_network_answers(vm, server):
+    job = vm.shell.start(f"dig @{HOST_OF_GUEST} -p {server.port} "
+                         f"-b 0.0.0.0#{PORT} +tries=1 +time=60 slow.example A")
+    server.read_question()
+    flow = {"protocol": "udp", "guest": {"port": PORT},
+            "peer": {"host": "10.0.2.0/24"}, "nic": 0}
+    other = {**flow, "peer": {"host": "192.0.2.0/24"}}
+    vm.cmd("stubdomain-listen", flow=other)
+    vm.cmd("stubdomain-listen", flow={**flow, "nic": 1})
+    stub = vm.cmd("stubdomain-listen", flow=flow, suspend=True,
+                  application="dig")["stub"]
+    (info,) = [info for info in vm.stubs() if info["stub"] == stub]
+    assert info["flow"] == flow
+    assert info["application"] == "dig"
+    vm.wait_suspended()
+    server.answer(0)
+    claim(vm, stub)
+    assert "192.0.2.80" in job.wait().output
+
+
 def test_wrong_answer_is_discarded(vm, server):
     job, stub = ask(vm, server, {
         "format": "dns", "match": {}, "handlers": [

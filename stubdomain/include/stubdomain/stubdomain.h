@@ -282,6 +282,8 @@ struct sd_alert {
     const uint8_t *part;  /* the last bytes of the message by then, at most */
     size_t length;        /* SD_ALERT_PART_MAX */
     uint64_t at;          /* where they begin in the reply */
+    const char *problem;  /* why the message stays as it came, although the
+                           * plan wants it changed; NULL: not about that */
 };
 
 /* When the VM is suspended, and what wakes it. */
