@@ -3,7 +3,7 @@
 #   make            build everything
 #   make demo       the main job, live
 #   make check      all tests; SUITE=style|unit|engine|fuzz|qtest|functional|
-#                   plans|storage|guest|libvirt for one
+#                   plans|storage|waits|guest|libvirt for one
 #   make fuzz       for long: TARGET=frames|serial|state SECONDS=3600
 #   make bench      SUITE=engine|waits|plans|storage; figures in build/bench/
 #   make deb-guest  a Debian package for guests, in build/
@@ -44,7 +44,7 @@ guest: build
 demo: guest
 	@$(PYTHON) tests/demo/demo.py
 
-check: SUITE ?= style unit engine fuzz qtest functional plans storage guest libvirt
+check: SUITE ?= style unit engine fuzz qtest functional plans storage waits guest libvirt
 check: build
 	@$(PYTHON) tests/run $(SUITE)
 

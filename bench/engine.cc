@@ -91,7 +91,8 @@ class Engine {
               static_cast<Engine*>(self)->OnSend(to, *frame);
               return true;
             },
-        .suspend = [](void*) {},
+        .suspend = [](void*, bool) {},
+        .evict = [](void*) {},
         .restore = [](void*, sd_reason) {},
         .waiting = [](void*, const sd_stub_info*) {},
         .ended = [](void*, const sd_ended*) {},
@@ -122,7 +123,7 @@ class Engine {
   }
 
   void Suspend() {
-    sd_suspend(stub_.get(), now_);
+    sd_suspend(stub_.get(), SD_DEPTH_EVICT, now_);
     now_ += SD_QUIET_MS * kMs;
     Dispatch();
     sd_on_stopped(stub_.get(), now_);

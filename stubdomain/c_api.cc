@@ -45,7 +45,10 @@ constexpr sd_config kDefaults = {
     // NATs forget a connection after 60 s at the earliest that is common.
     .keepalive_ms = 45000,
     .unmatched = SD_UNMATCHED_RESTORE,
-    .policy = {.pause_share = 100, .wake_replies = 1, .wake_importance = 1},
+    .policy = {.pause_share = 100,
+               .wake_replies = 1,
+               .wake_importance = 1,
+               .depth = SD_DEPTH_EVICT},
 };
 
 const char *RefusalText(sd_refusal refusal) {
@@ -84,7 +87,7 @@ const char *RefusalText(sd_refusal refusal) {
     case SD_REFUSED_UNKNOWN_STUB:
       return "there is no such listener stub";
     case SD_REFUSED_NOT_RUNNING:
-      return "the VM is not running";
+      return "the VM neither runs nor idles";
     case SD_REFUSED_NOT_SUSPENDED:
       return "the VM is neither suspending nor suspended";
     case SD_REFUSED_BAD_WAIT:
@@ -230,8 +233,12 @@ enum sd_refusal sd_cancel(sd_stub *stub, enum sd_owner owner, uint32_t number,
       [&] { return stub->domain.Cancel(owner, number, TimeFromNs(now)); });
 }
 
-enum sd_refusal sd_suspend(sd_stub *stub, uint64_t now) {
-  return Guard([&] { return stub->domain.Suspend(TimeFromNs(now)); });
+void sd_vcpus_idle(sd_stub *stub, bool idle, uint64_t now) {
+  Guard([&] { stub->domain.SetVcpusIdle(idle, TimeFromNs(now)); });
+}
+
+enum sd_refusal sd_suspend(sd_stub *stub, enum sd_depth depth, uint64_t now) {
+  return Guard([&] { return stub->domain.Suspend(depth, TimeFromNs(now)); });
 }
 
 enum sd_refusal sd_restore(sd_stub *stub, uint64_t now) {

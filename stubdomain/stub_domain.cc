@@ -72,6 +72,8 @@ Time StubDomain::Advance(Time now) {
 void StubDomain::OnStopped(Time now) {
   now = Advance(now);
   if (!cycle_.OnStopped()) return;
+  idle_since_ = now;
+  vcpus_idle_since_ = kNever;
   meter_.OnStopped(now);
   gate_opens_ = kNever;
   flows_->table.Adopt(now);
@@ -223,14 +225,6 @@ void StubDomain::SetAgent(bool present) {
   ForgetAgent();
 }
 
-sd_refusal StubDomain::Suspend(Time now) {
-  now = Advance(now);
-  if (!cycle_.running()) return SD_REFUSED_NOT_RUNNING;
-  if (host_proposal_ == kNever) host_proposal_ = now;
-  UpdateRecording();
-  return SD_OK;
-}
-
 sd_refusal StubDomain::Restore(Time now) {
   now = Advance(now);
   if (cycle_.running() && host_proposal_ == kNever) {
@@ -342,14 +336,14 @@ void StubDomain::End(uint32_t number, sd_outcome outcome, uint64_t bytes,
 
 bool StubDomain::pending() const {
   return !notices_.empty() || cycle_.restore_due() || RepliesWake() ||
-         SuspendDue() <= now_ || outbound_.deliverable(cycle_.stopped()) ||
-         outbound_.reopenable() || flows_->table.needs_flush() ||
-         (gate_opens_ != kNever && !agent_);
+         SuspendDue() <= now_ || EvictDue() <= now_ ||
+         outbound_.deliverable(cycle_.stopped()) || outbound_.reopenable() ||
+         flows_->table.needs_flush() || (gate_opens_ != kNever && !agent_);
 }
 
 Time StubDomain::NextDeadline() const {
   return std::min({stubs_.NextTimeout(), stubs_.NextWatch(), SuspendDue(),
-                   gate_opens_, flows_->table.Deadline()});
+                   EvictDue(), gate_opens_, flows_->table.Deadline()});
 }
 
 void StubDomain::OnTimer(Time now) {
@@ -382,8 +376,10 @@ bool StubDomain::DeliverOne() {
   } else if (cycle_.restore_due()) {
     callbacks_.restore(opaque_, cycle_.TakeRestore());
   } else if (SuspendDue() <= now_) {
-    BeginSuspend(now_);
-    callbacks_.suspend(opaque_);
+    callbacks_.suspend(opaque_, BeginSuspend(now_));
+  } else if (EvictDue() <= now_) {
+    BeginEviction(now_);
+    callbacks_.evict(opaque_);
   } else if (auto item = outbound_.Next(cycle_.stopped())) {
     DeliverFrame(std::move(*item));
   } else if (flows_->table.needs_flush()) {

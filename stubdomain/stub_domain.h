@@ -10,6 +10,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@
 #include "effect/outbound_queue.h"
 #include "policy/break_even.h"
 #include "policy/decision_log.h"
+#include "policy/depth.h"
 #include "policy/inhibitors.h"
 #include "policy/judgement.h"
 #include "policy/meter.h"
@@ -93,7 +95,7 @@ class StubDomain {
   // -- requests --
   sd_refusal WaitFor(const sd_wait& wait, Time now, uint32_t* number);
   sd_refusal Cancel(sd_owner owner, uint32_t number, Time now);
-  sd_refusal Suspend(Time now);
+  sd_refusal Suspend(sd_depth depth, Time now);
   sd_refusal Restore(Time now);
   void SetAgent(bool present);
   void OnReady(Time now);
@@ -107,6 +109,7 @@ class StubDomain {
   sd_refusal Inhibit(sd_owner owner, Time now);
   sd_refusal Allow(sd_owner owner, Time now);
   std::vector<sd_decision> Decisions(Time now) const;
+  void SetVcpusIdle(bool idle, Time now);
   void SetCosts(const sd_costs& costs, Time now);
   void SetPressure(const sd_pressure& pressure, Time now);
 
@@ -220,11 +223,15 @@ class StubDomain {
   // the stub.
   bool AwaitedFlowsCovered() const;
   bool AllFlowsCovered() const;
+  // Each connection of the guest has a wait on it.
+  bool AllFlowsAwaited() const;
   // What the guest asked for is no longer asked for.
   void ForgetAgent();
   // The registered threads that wait, and when each proposes a suspend; kNever:
   // it does not.
   std::map<uint32_t, Time> WaitingThreads() const;
+  // As many threads wait as the policy asks for.
+  bool EnoughThreadsWait() const;
   // When enough waits have proposed a suspend; kNever: too few have.
   Time ProposedByWaits() const;
   // What the open waits may wake the VM by, each thread's as one.
@@ -240,7 +247,15 @@ class StubDomain {
   Time SuspendDue() const;
   // Notes why the guest runs on, if a suspend is proposed.
   void Consider(Time now);
-  void BeginSuspend(Time now);
+  // True: memory is given back at once.
+  bool BeginSuspend(Time now);
+  // How deep the VM is to sleep, by what is open now.
+  DepthRule Depth() const;
+  // When memory is given back if the vCPUs stop, or stopped, then.
+  Judgement Eviction(Time since, std::optional<sd_depth> ordered) const;
+  // The same of a VM that idles; kNever: not without an event.
+  Time EvictDue() const;
+  void BeginEviction(Time now);
   sd_decision Terms(sd_decided decided, sd_why why, Time now) const;
   void DropSuspend();
   // Has the flows record what the guest sends from the proposal of a suspend
@@ -278,6 +293,14 @@ class StubDomain {
   HeldFrames held_errors_;
   // When the host asked for a suspend that has not begun; kNever: it did not.
   Time host_proposal_ = kNever;
+  sd_depth host_depth_ = SD_DEPTH_EVICT;
+  // Of the suspend under way: when the vCPUs stopped, and how deep the host
+  // wants it; nothing: it did not say.
+  Time idle_since_{};
+  std::optional<sd_depth> ordered_;
+  // Since when the vCPUs have nothing to do, as far as anybody said; kNever:
+  // they have.
+  Time vcpus_idle_since_ = kNever;
   bool agent_ = false;
   // While the guest runs but is not ready for what was kept: until when it may
   // take its time. kNever: the gate is open.

@@ -179,7 +179,8 @@ class World {
               }
               return true;
             },
-        .suspend = [](void* self) { Self(self)->Stop(); },
+        .suspend = [](void* self, bool) { Self(self)->Stop(); },
+        .evict = [](void*) {},
         .restore = [](void* self, sd_reason) { Self(self)->Restore(); },
         .waiting = [](void*, const sd_stub_info*) {},
         .ended =
@@ -314,7 +315,7 @@ class World {
       DrainGuestQueue();
       if (!options_.suspends) return;
       At(now_ + milliseconds(1 + Below(300)), [this] {
-        if (suspends_ && !stopped_) sd_suspend(stub_, Now());
+        if (suspends_ && !stopped_) sd_suspend(stub_, SD_DEPTH_EVICT, Now());
       });
     });
   }

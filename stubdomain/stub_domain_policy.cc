@@ -104,6 +104,32 @@ bool StubDomain::AllFlowsCovered() const {
   return covered;
 }
 
+bool StubDomain::AllFlowsAwaited() const {
+  bool awaited = true;
+  flows_->table.ForEach([&awaited](const TcpFlow& flow) {
+    awaited = awaited && (flow.closed() || flow.awaited());
+  });
+  return awaited;
+}
+
+bool StubDomain::EnoughThreadsWait() const {
+  return threads_.empty() ||
+         WaitingThreads().size() >=
+             WaitingNeeded(config_.policy,
+                           static_cast<uint32_t>(threads_.size()));
+}
+
+void StubDomain::SetVcpusIdle(bool idle, Time now) {
+  now = Advance(now);
+  if (!idle) {
+    vcpus_idle_since_ = kNever;
+  } else if (cycle_.running() && vcpus_idle_since_ == kNever) {
+    vcpus_idle_since_ = now;
+  }
+  UpdateRecording();
+  Consider(now);
+}
+
 Time StubDomain::ProposedByWaits() const {
   if (threads_.empty()) return stubs_.NextProposal();
   // A wait of the host is its word, and needs no thread of the guest.
@@ -122,22 +148,29 @@ Time StubDomain::ProposedByWaits() const {
 
 // Asked for after each frame, so nothing is looked at that does not matter.
 PauseView StubDomain::View() const {
+  if (!cycle_.running()) return {};
   PauseView view{
       .proposed = stubs_.NextProposal() != kNever,
+      .idle = vcpus_idle_since_ != kNever && !stubs_.empty(),
       .by_host = host_proposal_,
       .inhibits = inhibitors_.total(),
   };
-  if (!cycle_.running()) return {};
   if (view.proposed) view.by_waits = ProposedByWaits();
-  const bool by_waits = view.by_waits != kNever && view.inhibits == 0;
-  if (!by_waits && view.by_host == kNever) return view;
+  if (view.idle && EnoughThreadsWait()) view.by_idle = vcpus_idle_since_;
+  const bool asked = view.by_waits != kNever || view.by_idle != kNever;
+  if ((!asked || view.inhibits != 0) && view.by_host == kNever) return view;
   view.after_interval = guard_.AfterInterval(config_.policy);
   view.after_budget = guard_.AfterBudget(config_.policy);
-  view.least_wait = LeastWait(config_.policy, costs_, pressure_);
+  // What may be worth too little is the eviction, which is judged apart unless
+  // it comes with the suspend.
+  if (Depth().depth == SD_DEPTH_EVICT) {
+    view.least_wait = LeastWait(config_.policy, costs_, pressure_);
+  }
   if (view.least_wait > Duration::zero()) {
     view.expected_wake = ExpectedWakeTime();
     view.expects_anew = NextExpectationEnds();
   }
+  view.all_awaited = view.by_idle == kNever || AllFlowsAwaited();
   view.awaited_covered = AwaitedFlowsCovered();
   view.all_covered = AllFlowsCovered();
   return view;
@@ -152,14 +185,6 @@ void StubDomain::Consider(Time now) {
                   now);
 }
 
-void StubDomain::BeginSuspend(Time now) {
-  const Judgement judgement = JudgePause(View(), now);
-  decisions_.Note(Terms(SD_DECIDED_SUSPEND, judgement.why, now), kNever, now);
-  guard_.NoteSuspend(now);
-  DropSuspend();
-  cycle_.Begin();
-}
-
 void StubDomain::DropSuspend() {
   host_proposal_ = kNever;
   stubs_.StopProposing();
@@ -167,6 +192,7 @@ void StubDomain::DropSuspend() {
 
 void StubDomain::UpdateRecording() {
   flows_->table.Record(!cycle_.running() || host_proposal_ != kNever ||
+                       vcpus_idle_since_ != kNever ||
                        stubs_.NextProposal() != kNever);
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::array<uint8_t, 8> kMagic = {'S', 'T', 'U', 'B',
                                            'D', 'O', 'M', '\n'};
-constexpr uint32_t kVersion = 6;
+constexpr uint32_t kVersion = 7;
 constexpr size_t kCrcLength = 4;
 
 // The order of the parts, each of which there is once.
@@ -119,6 +119,9 @@ std::vector<uint8_t> StubDomain::Save(Time now) const {
     part.Bool(agent_);
     SaveTime(gate_opens_, now, part);
     SaveTime(host_proposal_, now, part);
+    SaveDepth(host_depth_, part);
+    SaveTime(idle_since_, now, part);
+    SaveDepth(ordered_, part);
   });
   SavePart(Part::kStubs, writer, [&](Writer& part) { stubs_.Save(part, now); });
   SavePart(Part::kEnded, writer, [&](Writer& part) {
@@ -168,6 +171,10 @@ sd_refusal StubDomain::Load(std::span<const uint8_t> data, Time now) {
                  next.agent_ = part.Bool();
                  next.gate_opens_ = LoadTime(part, now);
                  next.host_proposal_ = LoadTime(part, now);
+                 next.host_depth_ = LoadDepth(part).value_or(SD_DEPTH_EVICT);
+                 // Deadlines count from there, so it does not lie ahead.
+                 next.idle_since_ = std::min(LoadTime(part, now), now);
+                 next.ordered_ = LoadDepth(part);
                  return cycle_ok && part.ok();
                }) &&
       LoadPart(Part::kStubs, reader,

@@ -16,15 +16,16 @@
 #include "hw/stubdomain/stubdomain.h"
 
 /* The enumerations of both sides are declared in the same order. */
-QEMU_BUILD_BUG_ON((int)STUBDOMAIN_STATE_SUSPENDED != (int)SD_SUSPENDED);
+QEMU_BUILD_BUG_ON((int)STUBDOMAIN_STATE_IDLE != (int)SD_IDLE);
+QEMU_BUILD_BUG_ON((int)STUBDOMAIN_DEPTH_AUTO != (int)SD_DEPTH_AUTO);
 QEMU_BUILD_BUG_ON((int)STUBDOMAIN_OUTCOME_CANCELLED != (int)SD_CANCELLED);
 QEMU_BUILD_BUG_ON((int)STUBDOMAIN_RESTORE_REASON_HOST != (int)SD_REASON_HOST);
 QEMU_BUILD_BUG_ON((int)STUBDOMAIN_UNMATCHED_RESTORE !=
                   (int)SD_UNMATCHED_RESTORE);
 QEMU_BUILD_BUG_ON((int)STUBDOMAIN_OWNER_HOST != (int)SD_OWNER_HOST);
 QEMU_BUILD_BUG_ON((int)STUBDOMAIN_PROTOCOL_UDP != (int)SD_UDP);
-QEMU_BUILD_BUG_ON((int)STUBDOMAIN_DECIDED_WAKE != (int)SD_DECIDED_WAKE);
-QEMU_BUILD_BUG_ON((int)STUBDOMAIN_WHY_BUFFER != (int)SD_WHY_BUFFER);
+QEMU_BUILD_BUG_ON((int)STUBDOMAIN_DECIDED_EVICT != (int)SD_DECIDED_EVICT);
+QEMU_BUILD_BUG_ON((int)STUBDOMAIN_WHY_CONNECTIONS != (int)SD_WHY_CONNECTIONS);
 
 /* "192.0.2.1", or with a prefix: "192.0.2.0/24". */
 static bool host_from_text(const char *host, struct sd_address *out)
@@ -250,6 +251,10 @@ bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
     out->expected_ms = wait->expected;
     out->request_class = wait->q_class;
     out->application = wait->application;
+    out->has_depth = wait->has_depth;
+    out->depth = (enum sd_depth)wait->depth;
+    out->has_evict_delay = wait->has_evict_delay;
+    out->evict_delay_ms = wait->evict_delay;
     return waiter_from_qapi(wait, owner, out, errp) &&
            plan_from_qapi(wait->plan, out, errp);
 }

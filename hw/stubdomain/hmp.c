@@ -66,8 +66,9 @@ static void hmp_info_stubdomain(Monitor *mon, const QDict *qdict)
     }
     monitor_printf(mon, "  guest memory: %" PRIu64 " of %" PRIu64
                    " bytes resident\n", info->resident, info->guest_ram);
-    monitor_printf(mon, "  suspends: %u, cancelled: %u, restores: %u\n",
-                   info->suspends, info->cancelled, info->restores);
+    monitor_printf(mon, "  suspends: %u, idle: %u times, cancelled: %u, "
+                   "restores: %u\n", info->suspends, info->idles,
+                   info->cancelled, info->restores);
     monitor_printf(mon, "  last suspend: %" PRIu64 " bytes in %" PRIu64
                    " us, last wake: %" PRIu64 " us\n", info->bytes_written,
                    info->suspend_time, info->wake_time);
@@ -87,7 +88,7 @@ static void hmp_stubdomain_suspend(Monitor *mon, const QDict *qdict)
 {
     Error *error = NULL;
 
-    qmp_stubdomain_suspend(&error);
+    qmp_stubdomain_suspend(false, 0, &error);
     hmp_handle_error(mon, error);
 }
 

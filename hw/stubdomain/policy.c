@@ -51,12 +51,18 @@ static const struct {
     { "learned-quantile", offsetof(StubdomainPCI, config.policy.learned),
       "Percent of past replies that took longer than what is expected of the "
       "next; 0: nothing is learned", 100 },
+    { "evict-delay", offsetof(StubdomainPCI, config.policy.evict_delay_ms),
+      "Milliseconds from the stop of the vCPUs until memory is given back" },
+    { "suspend-when-idle", offsetof(StubdomainPCI, suspend_when_idle),
+      "Milliseconds for which the vCPUs must be idle for a suspend that nobody "
+      "asks for; 0: there is none" },
 };
 
 static void policy_changed(StubdomainPCI *dev)
 {
     if (dev->core) {
         sd_set_config(dev->core, &dev->config);
+        stubdomain_idle_restart(dev);
         stubdomain_kick(dev);
     }
 }
@@ -85,6 +91,19 @@ static void set_policy_number(Object *obj, Visitor *v, const char *name,
     }
     *field = value;
     policy_changed(STUBDOMAIN_PCI(obj));
+}
+
+static int get_depth(Object *obj, Error **errp)
+{
+    return STUBDOMAIN_PCI(obj)->config.policy.depth;
+}
+
+static void set_depth(Object *obj, int value, Error **errp)
+{
+    StubdomainPCI *dev = STUBDOMAIN_PCI(obj);
+
+    dev->config.policy.depth = value;
+    policy_changed(dev);
 }
 
 static int get_unmatched(Object *obj, Error **errp)
@@ -141,6 +160,11 @@ void stubdomain_add_policy(ObjectClass *klass)
         object_class_property_set_description(klass, policy_numbers[i].name,
                                               policy_numbers[i].description);
     }
+    object_class_property_add_enum(klass, "depth", "StubdomainDepth",
+                                   &StubdomainDepth_lookup,
+                                   get_depth, set_depth);
+    object_class_property_set_description(klass, "depth",
+        "How deep the VM sleeps: idle, evict or auto");
     object_class_property_add_enum(klass, "unmatched", "StubdomainUnmatched",
                                    &StubdomainUnmatched_lookup,
                                    get_unmatched, set_unmatched);

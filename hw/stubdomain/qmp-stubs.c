@@ -42,6 +42,9 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
                                         bool has_expected, uint32_t expected,
                                         const char *q_class,
                                         const char *application,
+                                        bool has_depth, StubdomainDepth depth,
+                                        bool has_evict_delay,
+                                        uint32_t evict_delay,
                                         Error **errp)
 {
     no_device(errp);
@@ -59,7 +62,7 @@ void qmp_stubdomain_connect(StubdomainFlow *flow, uint16_t guest_port,
     no_device(errp);
 }
 
-void qmp_stubdomain_suspend(Error **errp)
+void qmp_stubdomain_suspend(bool has_depth, StubdomainDepth depth, Error **errp)
 {
     no_device(errp);
 }

@@ -45,6 +45,7 @@ StubdomainInfoList *qmp_query_stubdomain(Error **errp)
     info->suspends = dev->figures.suspends;
     info->cancelled = dev->figures.cancelled;
     info->restores = dev->figures.restores;
+    info->idles = dev->figures.idles;
     info->suspend_time = dev->figures.suspend_us;
     info->wake_time = dev->figures.wake_us;
     info->has_wake_reason = dev->figures.restores || dev->figures.cancelled;
@@ -85,6 +86,9 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
                                         bool has_expected, uint32_t expected,
                                         const char *q_class,
                                         const char *application,
+                                        bool has_depth, StubdomainDepth depth,
+                                        bool has_evict_delay,
+                                        uint32_t evict_delay,
                                         Error **errp)
 {
     const StubdomainWait wait = {
@@ -110,6 +114,10 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
         .expected = expected,
         .q_class = (char *)q_class,
         .application = (char *)application,
+        .has_depth = has_depth,
+        .depth = depth,
+        .has_evict_delay = has_evict_delay,
+        .evict_delay = evict_delay,
     };
     StubdomainPCI *dev = stubdomain_find(errp);
     StubdomainStubId *id;
@@ -156,12 +164,13 @@ void qmp_stubdomain_connect(StubdomainFlow *flow, uint16_t guest_port,
     }
 }
 
-void qmp_stubdomain_suspend(Error **errp)
+void qmp_stubdomain_suspend(bool has_depth, StubdomainDepth depth, Error **errp)
 {
     StubdomainPCI *dev = stubdomain_find(errp);
+    enum sd_depth wanted = has_depth ? (enum sd_depth)depth : SD_DEPTH_EVICT;
 
-    if (dev && stubdomain_can_suspend(dev, errp) &&
-        !refused(sd_suspend(dev->core, stubdomain_now()), errp)) {
+    if (dev && stubdomain_can_suspend(dev, wanted != SD_DEPTH_IDLE, errp) &&
+        !refused(sd_suspend(dev->core, wanted, stubdomain_now()), errp)) {
         stubdomain_kick(dev);
     }
 }

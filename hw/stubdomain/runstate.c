@@ -86,17 +86,20 @@ static void report_failure(StubdomainPCI *dev, Error *error)
 
 /* -- suspend -- */
 
-bool stubdomain_can_suspend(StubdomainPCI *dev, Error **errp)
+bool stubdomain_can_suspend(StubdomainPCI *dev, bool evict, Error **errp)
 {
-    if (!dev->file) {
+    struct sd_info info;
+
+    if (evict && !dev->file) {
         error_setg(errp, "%s has no suspend-dir", stubdomain_name(dev));
         return false;
     }
-    if (!runstate_is_running()) {
+    sd_get_info(dev->core, &info);
+    if (!runstate_is_running() && info.state != SD_IDLE) {
         error_setg(errp, "the VM is not running");
         return false;
     }
-    return suspend_file_prepare(dev->file, errp);
+    return !evict || suspend_file_prepare(dev->file, errp);
 }
 
 static void run_after_failure(StubdomainPCI *dev, Error *error)
@@ -131,7 +134,8 @@ static void written(void *opaque, Error *error)
         return;
     }
     dev->figures.suspends++;
-    dev->figures.suspend_us = (stubdomain_now() - dev->stopped_at) / SCALE_US;
+    dev->figures.suspend_us =
+        (stubdomain_now() - dev->evicting_since) / SCALE_US;
     bytes = suspend_file_bytes_written(dev->file);
     trace_stubdomain_written(bytes, dev->figures.suspend_us);
     measure_suspend(dev);
@@ -149,28 +153,68 @@ static void on_fault(void *opaque, Error *error)
     report_failure(opaque, error);
 }
 
-static void on_suspend(void *opaque)
+/* Nothing changes before this, so that it can be refused. */
+static void announce_suspend(StubdomainPCI *dev, bool evict)
 {
-    StubdomainPCI *dev = opaque;
     SuspendFileFigures figures;
+
+    qapi_event_send_stubdomain_suspending(stubdomain_name(dev),
+                                          evict ? STUBDOMAIN_DEPTH_EVICT
+                                                : STUBDOMAIN_DEPTH_IDLE);
+    if (evict) {
+        suspend_file_figures(dev->file, &figures);
+        dev->resident_before = figures.resident;
+        dev->evicting_since = stubdomain_now();
+    }
+}
+
+static void write_memory(StubdomainPCI *dev)
+{
     Error *error = NULL;
 
-    trace_stubdomain_suspend();
-    if (!stubdomain_can_suspend(dev, &error)) {
+    if (!suspend_file_write(dev->file, written, dev, &error)) {
+        run_after_failure(dev, error);
+    }
+}
+
+static void on_suspend(void *opaque, bool evict)
+{
+    StubdomainPCI *dev = opaque;
+    Error *error = NULL;
+
+    trace_stubdomain_suspend(evict);
+    if (!stubdomain_can_suspend(dev, evict, &error)) {
         report_failure(dev, error);
         dev->figures.cancelled++;
         sd_on_suspend_failed(dev->core, stubdomain_now());
         return;
     }
-    qapi_event_send_stubdomain_suspending(stubdomain_name(dev));
-    suspend_file_figures(dev->file, &figures);
-    dev->resident_before = figures.resident;
-    dev->stopped_at = stubdomain_now();
+    announce_suspend(dev, evict);
     vm_stop(RUN_STATE_PAUSED);
+    dev->figures.idles += !evict;
     sd_on_stopped(dev->core, stubdomain_now());
-    if (!suspend_file_write(dev->file, written, dev, &error)) {
-        run_after_failure(dev, error);
+    if (evict) {
+        write_memory(dev);
     }
+}
+
+static void on_evict(void *opaque)
+{
+    StubdomainPCI *dev = opaque;
+    Error *error = NULL;
+
+    trace_stubdomain_evict();
+    if (!dev->file) {
+        error_setg(&error, "%s has no suspend-dir", stubdomain_name(dev));
+        run_after_failure(dev, error);
+        return;
+    }
+    if (!suspend_file_prepare(dev->file, &error)) {
+        run_after_failure(dev, error);
+        return;
+    }
+    announce_suspend(dev, true);
+    write_memory(dev);
 }
 
 /* -- wake -- */
@@ -191,11 +235,15 @@ static void announce_wake(void *opaque)
     dev->figures.wake_reason = dev->wake_reason;
     dev->figures.wake_us = (stubdomain_now() - dev->woken_at) / SCALE_US;
     trace_stubdomain_running(dev->figures.wake_us);
-    if (dev->was_suspended) {
+    if (dev->was == SD_SUSPENDED) {
         dev->costs.wake_us = dev->figures.wake_us;
         sd_set_costs(dev->core, &dev->costs, stubdomain_now());
-        qapi_event_send_stubdomain_restored(stubdomain_name(dev), reason,
-                                            dev->figures.wake_us);
+    }
+    if (dev->was != SD_SUSPENDING) {
+        qapi_event_send_stubdomain_restored(
+            stubdomain_name(dev), reason,
+            dev->was == SD_IDLE ? STUBDOMAIN_DEPTH_IDLE : STUBDOMAIN_DEPTH_EVICT,
+            dev->figures.wake_us);
     } else {
         qapi_event_send_stubdomain_suspend_cancelled(stubdomain_name(dev),
                                                      reason);
@@ -208,19 +256,20 @@ static void vm_changed(void *opaque, bool running, RunState state)
     StubdomainPCI *dev = opaque;
     struct sd_info info;
 
+    stubdomain_idle_restart(dev);
     if (!running) {
         return;
     }
     sd_get_info(dev->core, &info);
     dev->wake_refused = false;
     if (info.state != SD_RUNNING) {
-        dev->was_suspended = info.state == SD_SUSPENDED;
+        dev->was = info.state;
         dev->woken_at = dev->wake_reason == SD_REASON_HOST ?
                         stubdomain_now() : info.condition_met;
-        if (dev->was_suspended) {
-            dev->figures.restores++;
-        } else {
+        if (dev->was == SD_SUSPENDING) {
             dev->figures.cancelled++;
+        } else {
+            dev->figures.restores++;
         }
         stubdomain_interrupt(dev, STUBDOMAIN_INT_RESTORED);
         if (!dev->failed) {
@@ -374,6 +423,7 @@ bool stubdomain_run_init(StubdomainPCI *dev, Error **errp)
     static const struct sd_callbacks callbacks = {
         .send = on_send,
         .suspend = on_suspend,
+        .evict = on_evict,
         .restore = on_restore,
         .waiting = on_waiting,
         .ended = on_ended,
@@ -407,6 +457,7 @@ bool stubdomain_run_init(StubdomainPCI *dev, Error **errp)
     dev->dispatch_bh = qemu_bh_new(dispatch, dev);
     dev->announce_bh = qemu_bh_new(announce_wake, dev);
     dev->timer = timer_new_ns(QEMU_CLOCK_REALTIME, dispatch, dev);
+    stubdomain_idle_init(dev);
     dev->vm_change = qemu_add_vm_change_state_handler(vm_changed, dev);
     return true;
 }
@@ -414,6 +465,7 @@ bool stubdomain_run_init(StubdomainPCI *dev, Error **errp)
 void stubdomain_run_cleanup(StubdomainPCI *dev)
 {
     qemu_del_vm_change_state_handler(dev->vm_change);
+    stubdomain_idle_cleanup(dev);
     timer_free(dev->timer);
     qemu_bh_delete(dev->announce_bh);
     qemu_bh_delete(dev->dispatch_bh);

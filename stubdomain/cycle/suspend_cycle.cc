@@ -7,18 +7,25 @@
 
 namespace stubdomain {
 
-void SuspendCycle::Begin() {
-  if (running()) state_ = SD_SUSPENDING;
+void SuspendCycle::Begin(bool evicts) {
+  if (!running()) return;
+  state_ = SD_SUSPENDING;
+  evicts_ = evicts;
 }
 
 bool SuspendCycle::OnStopped() {
   if (state_ != SD_SUSPENDING || stopped_) return false;
   stopped_ = true;
+  if (!evicts_) state_ = SD_IDLE;
   return true;
 }
 
+void SuspendCycle::Evict() {
+  if (state_ == SD_IDLE) state_ = SD_SUSPENDING;
+}
+
 void SuspendCycle::OnSuspended() {
-  if (stopped_) state_ = SD_SUSPENDED;
+  if (state_ == SD_SUSPENDING && stopped_) state_ = SD_SUSPENDED;
 }
 
 void SuspendCycle::OnSuspendFailed(Time now) {
@@ -56,19 +63,25 @@ sd_reason SuspendCycle::TakeRestore() {
 }
 
 void SuspendCycle::Save(Writer& writer) const {
-  writer.Bool(!running());
+  // Who reads this has the memory in a file, unless the VM was to idle.
+  const bool idle = state_ == SD_IDLE || (!stopped_ && !evicts_);
+  writer.U8(running() ? SD_RUNNING : idle ? SD_IDLE : SD_SUSPENDED);
   writer.Bool(requested_);
   writer.U8(static_cast<uint8_t>(reason_));
 }
 
 bool SuspendCycle::Load(Reader& reader, Time now) {
   *this = SuspendCycle();
-  const bool begun = reader.Bool();
+  const uint8_t state = reader.U8();
+  const bool begun = state == SD_SUSPENDED || state == SD_IDLE;
   const bool requested = reader.Bool();
   const uint8_t reason = reader.U8();
-  if (reason > SD_REASON_HOST || (requested && !begun)) return reader.Fail();
+  if (reason > SD_REASON_HOST || (requested && !begun) ||
+      (!begun && state != SD_RUNNING)) {
+    return reader.Fail();
+  }
   if (begun) {
-    state_ = SD_SUSPENDED;
+    state_ = static_cast<sd_state>(state);
     stopped_ = true;
   }
   if (requested) RequestRestore(static_cast<sd_reason>(reason), now);

@@ -1,4 +1,4 @@
-// Where the VM stands: running, suspending, suspended.
+// Where the VM stands: running, suspending, idle, suspended.
 //
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
@@ -13,7 +13,10 @@
 namespace stubdomain {
 
 //   running -Begin-> suspending -OnStopped-> suspending, stopped
-//                                                -OnSuspended-> suspended
+//                                   |            ^    -OnSuspended-> suspended
+//                               OnStopped      Evict
+//                                   v            |
+//                                  idle ---------
 //
 // OnRunning() leads back to running from everywhere. A restore can be
 // requested from Begin() on; it is due once the vCPUs are stopped, and is
@@ -25,9 +28,12 @@ class SuspendCycle {
   // The vCPUs are stopped for this cycle.
   bool stopped() const { return stopped_; }
 
-  void Begin();
+  // Memory is given back as soon as the vCPUs are stopped, or: not before
+  // Evict().
+  void Begin(bool evicts);
   // True if they were not stopped for this cycle before.
   bool OnStopped();
+  void Evict();
   void OnSuspended();
   // Before OnStopped() the cycle never was; after it the VM will run by itself.
   void OnSuspendFailed(Time now);
@@ -44,7 +50,8 @@ class SuspendCycle {
   Time condition_met() const { return condition_met_; }
 
   void Save(Writer& writer) const;
-  // A cycle that has begun loads as suspended. Its restore is due (again) if it
+  // A cycle that has begun loads as idle, or as suspended if memory was being
+  // written. Its restore is due (again) if it
   // was requested, from `now` on: it was another process that was told.
   bool Load(Reader& reader, Time now);
 
@@ -52,6 +59,7 @@ class SuspendCycle {
   void Finish();
 
   sd_state state_ = SD_RUNNING;
+  bool evicts_ = false;
   bool stopped_ = false;
   bool requested_ = false;
   bool given_ = false;

@@ -14,7 +14,14 @@ constexpr Time kNow{std::chrono::seconds(5)};
 
 SuspendCycle Begun() {
   SuspendCycle cycle;
-  cycle.Begin();
+  cycle.Begin(true);
+  return cycle;
+}
+
+SuspendCycle Idle() {
+  SuspendCycle cycle;
+  cycle.Begin(false);
+  cycle.OnStopped();
   return cycle;
 }
 
@@ -84,7 +91,7 @@ TEST(SuspendCycleTest, TheNextCycleHasARestoreOfItsOwn) {
   cycle.RequestRestore(SD_REASON_BUFFER, kNow);
   cycle.TakeRestore();
   cycle.OnRunning(kNow);
-  cycle.Begin();
+  cycle.Begin(true);
   cycle.OnStopped();
   EXPECT_FALSE(cycle.restore_requested());
   cycle.RequestRestore(SD_REASON_HOST, kNow);
@@ -95,6 +102,64 @@ TEST(SuspendCycleTest, ARestoreOfItsOwnAccordIsTheHosts) {
   SuspendCycle cycle = Suspended();
   cycle.OnRunning(kNow);
   EXPECT_EQ(cycle.condition_met(), kNow);
+}
+
+TEST(SuspendCycleTest, IdlesUntilMemoryIsToGo) {
+  SuspendCycle cycle;
+  cycle.Evict();
+  EXPECT_TRUE(cycle.running());
+  cycle.Begin(false);
+  EXPECT_EQ(cycle.state(), SD_SUSPENDING);
+  EXPECT_TRUE(cycle.OnStopped());
+  EXPECT_EQ(cycle.state(), SD_IDLE);
+  EXPECT_TRUE(cycle.stopped());
+  cycle.OnSuspended();
+  cycle.OnSuspendFailed(kNow);
+  EXPECT_EQ(cycle.state(), SD_IDLE);
+  cycle.Evict();
+  EXPECT_EQ(cycle.state(), SD_SUSPENDING);
+  EXPECT_FALSE(cycle.OnStopped());
+  cycle.OnSuspended();
+  EXPECT_EQ(cycle.state(), SD_SUSPENDED);
+}
+
+TEST(SuspendCycleTest, AnIdleVmCanBeRestored) {
+  SuspendCycle cycle = Idle();
+  cycle.RequestRestore(SD_REASON_REPLY, kNow);
+  EXPECT_TRUE(cycle.restore_due());
+  EXPECT_EQ(cycle.TakeRestore(), SD_REASON_REPLY);
+  EXPECT_TRUE(cycle.OnRunning(kNow));
+  EXPECT_TRUE(cycle.running());
+}
+
+TEST(SuspendCycleTest, AFailedEvictionNeedsNoRestore) {
+  SuspendCycle cycle = Idle();
+  cycle.Evict();
+  cycle.OnSuspendFailed(kNow);
+  EXPECT_TRUE(cycle.restore_requested());
+  EXPECT_FALSE(cycle.restore_due());
+  EXPECT_TRUE(cycle.OnRunning(kNow));
+}
+
+TEST(SuspendCycleTest, LoadsAsWhatTheMemoryIs) {
+  const auto loads_as = [](const SuspendCycle& cycle) {
+    Writer writer;
+    cycle.Save(writer);
+    Reader reader(writer.data());
+    SuspendCycle other;
+    EXPECT_TRUE(other.Load(reader, kNow));
+    return other.state();
+  };
+  SuspendCycle about_to_idle;
+  about_to_idle.Begin(false);
+  SuspendCycle evicting = Idle();
+  evicting.Evict();
+  EXPECT_EQ(loads_as(SuspendCycle()), SD_RUNNING);
+  EXPECT_EQ(loads_as(about_to_idle), SD_IDLE);
+  EXPECT_EQ(loads_as(Idle()), SD_IDLE);
+  EXPECT_EQ(loads_as(Begun()), SD_SUSPENDED);
+  EXPECT_EQ(loads_as(evicting), SD_SUSPENDED);
+  EXPECT_EQ(loads_as(Suspended()), SD_SUSPENDED);
 }
 
 TEST(SuspendCycleTest, AFailureBeforeTheStopIsNoCycle) {

@@ -25,11 +25,12 @@ std::vector<sd_decision> All(Trace& trace) {
 // "stay threads, 1 of 2 threads wait, 2 needed": decision, reason, and the
 // terms that are not zero.
 std::string Text(const sd_decision& decision) {
-  static const char* const kDecided[] = {"stay", "suspend", "sleep", "wake"};
+  static const char* const kDecided[] = {"stay", "suspend", "sleep",
+                                         "wake", "idle",    "evict"};
   static const char* const kWhy[] = {
-      "waits",          "host",     "delay",     "threads", "inhibited",
-      "unacknowledged", "interval", "budget",    "short",   "replies",
-      "importance",     "timeout",  "unmatched", "buffer"};
+      "waits",     "host",   "delay", "threads", "inhibited",  "unacknowledged",
+      "interval",  "budget", "short", "replies", "importance", "timeout",
+      "unmatched", "buffer", "depth", "idle",    "connections"};
   const auto number = [](uint64_t value) { return std::to_string(value); };
   std::string text =
       std::string(kDecided[decision.decided]) + " " + kWhy[decision.why];

@@ -25,12 +25,12 @@ void DelayForQuiet(const PauseView& view, Judgement& judgement) {
   judgement = {judgement.due + kQuiet, SD_WHY_UNACKNOWLEDGED};
 }
 
-Judgement ByWaits(const PauseView& view, Time now) {
-  if (!view.proposed) return {};
-  if (view.by_waits == kNever) return {kNever, SD_WHY_THREADS};
+// What is proposed for `due`; kNever: by too few threads.
+Judgement Proposed(const PauseView& view, Time due, Time now) {
+  if (due == kNever) return {kNever, SD_WHY_THREADS};
   if (view.inhibits != 0) return {kNever, SD_WHY_INHIBITED};
   if (!view.awaited_covered) return {kNever, SD_WHY_UNACKNOWLEDGED};
-  Judgement judgement{view.by_waits, SD_WHY_DELAY};
+  Judgement judgement{due, SD_WHY_DELAY};
   DelayForQuiet(view, judgement);
   Delay(judgement, view.after_interval, SD_WHY_INTERVAL);
   Delay(judgement, view.after_budget, SD_WHY_BUDGET);
@@ -45,16 +45,37 @@ Judgement ByWaits(const PauseView& view, Time now) {
   return judgement;
 }
 
+Judgement ByWaits(const PauseView& view, Time now) {
+  if (!view.proposed) return {};
+  Judgement judgement = Proposed(view, view.by_waits, now);
+  if (judgement.due <= now) judgement.why = SD_WHY_WAITS;
+  return judgement;
+}
+
+Judgement ByIdleVcpus(const PauseView& view, Time now) {
+  if (!view.idle) return {};
+  if (!view.all_awaited) return {kNever, SD_WHY_CONNECTIONS};
+  Judgement judgement = Proposed(view, view.by_idle, now);
+  if (judgement.due <= now) judgement.why = SD_WHY_IDLE;
+  return judgement;
+}
+
+// The one that is due first; of those that never are, the one that has
+// something to say.
+Judgement Earlier(const Judgement& a, const Judgement& b) {
+  if (a.due == b.due) return a.why == SD_WHY_NOTHING ? b : a;
+  return a.due < b.due ? a : b;
+}
+
 }  // namespace
 
 Judgement JudgePause(const PauseView& view, Time now) {
-  Judgement waits = ByWaits(view, now);
   // The host's own word needs nobody's leave.
   Judgement host{view.by_host, SD_WHY_DELAY};
   DelayForQuiet(view, host);
-  if (waits.due <= now) waits.why = SD_WHY_WAITS;
   if (host.due <= now) host.why = SD_WHY_HOST;
-  return host.due <= waits.due && host.due != kNever ? host : waits;
+  const Judgement others = Earlier(ByWaits(view, now), ByIdleVcpus(view, now));
+  return host.due <= others.due && host.due != kNever ? host : others;
 }
 
 }  // namespace stubdomain

@@ -19,6 +19,10 @@ struct PauseView {
   bool proposed = false;
   // When enough waits have proposed it; kNever: too few wait.
   Time by_waits = kNever;
+  // The vCPUs have nothing to do, and something is awaited.
+  bool idle = false;
+  // Since when that proposes a suspend; kNever: too few threads wait.
+  Time by_idle = kNever;
   // When the host asked for it; kNever: it did not.
   Time by_host = kNever;
   // Waits may suspend from then on; see SuspendGuard.
@@ -31,6 +35,8 @@ struct PauseView {
   Time expects_anew = kNever;
   // How far away that must be.
   Duration least_wait{};
+  // Each connection is awaited.
+  bool all_awaited = true;
   // Nothing that the guest has sent would be lost, of what is awaited, and of
   // all connections.
   bool awaited_covered = true;

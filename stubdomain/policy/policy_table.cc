@@ -26,6 +26,12 @@ class PolicyTable::Words {
     return number;
   }
 
+  sd_depth Depth() {
+    const std::string word = Next();
+    if (word == "idle") return SD_DEPTH_IDLE;
+    return word == "auto" ? SD_DEPTH_AUTO : SD_DEPTH_EVICT;
+  }
+
  private:
   std::istringstream stream_;
 };
@@ -34,6 +40,10 @@ PolicyTable::PolicyTable(const sd_config& config) : trace_(config) {
   trace_.on_effect = [this](const std::string& line) {
     if (line == "suspend") {
       sd_on_stopped(trace_.stub(), trace_.now());
+      sd_on_suspended(trace_.stub(), trace_.now());
+    } else if (line == "idle") {
+      sd_on_stopped(trace_.stub(), trace_.now());
+    } else if (line == "evict") {
       sd_on_suspended(trace_.stub(), trace_.now());
     } else if (line.starts_with("restore")) {
       sd_on_running(trace_.stub(), trace_.now());
@@ -76,6 +86,12 @@ void PolicyTable::Wait(Words& words) {
       wait.request_class = request_class.c_str();
     } else if (word == "host") {
       wait.owner = SD_OWNER_HOST;
+    } else if (word == "depth") {
+      wait.has_depth = true;
+      wait.depth = words.Depth();
+    } else if (word == "delay") {
+      wait.has_evict_delay = true;
+      wait.evict_delay_ms = words.Number();
     } else if (word == "quiet") {
       wait.suspend = false;
     } else {
@@ -107,8 +123,12 @@ void PolicyTable::Happen(const std::string& event) {
         words.Next() == "host" ? SD_OWNER_HOST : SD_OWNER_GUEST;
     Note(verb == "inhibit" ? sd_inhibit(trace_.stub(), owner, trace_.now())
                            : sd_allow(trace_.stub(), owner, trace_.now()));
+  } else if (verb == "vcpus") {
+    sd_vcpus_idle(trace_.stub(), words.Next() == "idle", trace_.now());
+  } else if (verb == "connect") {
+    TalkOf(words.Next()[0]);
   } else if (verb == "suspend") {
-    Note(trace_.Suspend());
+    Note(trace_.Suspend(words.Depth()));
   } else if (verb == "restore") {
     Note(trace_.Restore());
   } else {

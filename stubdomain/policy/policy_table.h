@@ -26,14 +26,16 @@ struct Row {
 //
 //   ""                    nothing: time passes
 //   register              "thread N" is an effect
+//   connect X
 //   leave N
 //   wait X [thread N] [importance N] [elapsed N] [timeout N] [host] [quiet]
-//        [expects N] [class NAME]
+//        [expects N] [class NAME] [depth idle|evict|auto] [delay N]
 //                         host: of the host; quiet: it proposes no suspend
 //   reply X               5 bytes
 //   cancel N              the wait of that number, by the guest
 //   inhibit [host], allow [host]
-//   suspend, restore      by the host
+//   vcpus idle|busy
+//   suspend [idle|evict|auto], restore      by the host
 //
 // What is refused has "refused: REASON" as an effect. QEMU is quick: a suspend
 // that begins is finished at once, and what is to be restored runs at once.

@@ -64,7 +64,11 @@ sd_callbacks Trace::Callbacks() {
             return static_cast<Trace*>(self)->OnSend(
                 port, to == SD_GUEST ? Side::kGuest : Side::kPeer, *frame);
           },
-      .suspend = [](void* self) { static_cast<Trace*>(self)->Note("suspend"); },
+      .suspend =
+          [](void* self, bool evict) {
+            static_cast<Trace*>(self)->Note(evict ? "suspend" : "idle");
+          },
+      .evict = [](void* self) { static_cast<Trace*>(self)->Note("evict"); },
       .restore =
           [](void* self, sd_reason reason) {
             static_cast<Trace*>(self)->Note("restore " + ReasonText(reason));
@@ -294,8 +298,8 @@ void Trace::Ready() {
   After();
 }
 
-sd_refusal Trace::Suspend() {
-  const sd_refusal refusal = sd_suspend(stub_, now_);
+sd_refusal Trace::Suspend(sd_depth depth) {
+  const sd_refusal refusal = sd_suspend(stub_, depth, now_);
   After();
   return refusal;
 }

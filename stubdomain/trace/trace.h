@@ -23,7 +23,7 @@ using Lines = std::vector<std::string>;
 // Plays the glue: hands events in, dispatches after each of them as QEMU's
 // bottom half and timer would, and notes every effect as a line:
 //
-//   waiting 1                 ended 1 replied 5       suspend
+//   waiting 1                 ended 1 replied 5       suspend, idle, evict
 //   restore reply             cancelled reply         unmatched TCP data from
 //   ... peer: ack 5 (40000)       guest: data 0+5 (40000) guest: fin (40000)
 //
@@ -82,7 +82,7 @@ class Trace {
   sd_refusal Wait(const sd_wait& wait, uint32_t* number = nullptr);
   void Agent(bool present);
   void Ready();
-  sd_refusal Suspend();
+  sd_refusal Suspend(sd_depth depth = SD_DEPTH_EVICT);
   sd_refusal Restore();
   sd_refusal Cancel(sd_owner owner, uint32_t number);
 

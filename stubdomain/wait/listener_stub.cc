@@ -111,6 +111,7 @@ ListenerStub::ListenerStub(uint32_t number, const sd_wait& wait, Time now)
       began_(now - std::chrono::milliseconds(wait.elapsed_ms)),
       request_class_(wait.request_class != nullptr ? wait.request_class : ""),
       application_(wait.application != nullptr ? wait.application : ""),
+      depth_wish_(DepthWish::Of(wait)),
       handler_(wait.bytes) {
   if (wait.protocol == SD_UDP) {
     kind_ = Kind::kPair;
@@ -276,6 +277,7 @@ void ListenerStub::Save(Writer& writer, Time now) const {
   SaveText(request_class_, writer);
   SaveText(application_, writer);
   SaveTime(expected_ ? now + *expected_ : kNever, now, writer);
+  depth_wish_.Save(writer);
   writer.U64(handler_.bytes());
   writer.Bool(watch_ != nullptr);
   if (watch_ != nullptr) watch_->Save(writer, now);
@@ -307,6 +309,7 @@ ListenerStub ListenerStub::Load(Reader& reader, Time now) {
   if (!reader.ok()) stub.application_.clear();
   const Time expected = LoadTime(reader, now);
   if (expected != kNever) stub.expected_ = expected - now;
+  stub.depth_wish_ = DepthWish::Load(reader);
   stub.handler_ = DefaultHandler(reader.U64());
   if (reader.Bool()) {
     stub.watch_ = ReplyWatch::Load(reader, stub.kind_ == Kind::kPair, now);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "plan/default_handler.h"
+#include "policy/depth.h"
 #include "stubdomain/stubdomain.h"
 #include "tcp/tcp_flow.h"
 #include "wait/flow_names.h"
@@ -73,6 +74,8 @@ class ListenerStub {
   // How long after that the reply is expected; nothing: it is not known.
   std::optional<Duration> expected() const { return expected_; }
   void Expect(Duration after) { expected_ = after; }
+  // How deep the VM may sleep while it is open.
+  const DepthWish& depth_wish() const { return depth_wish_; }
   // When it times out; kNever: never.
   Time timeout() const { return timeout_; }
   // It may end by what happens to the flow.
@@ -140,6 +143,7 @@ class ListenerStub {
   std::string request_class_;
   std::string application_;
   std::optional<Duration> expected_;
+  DepthWish depth_wish_;
   DefaultHandler handler_;             // without a plan
   std::unique_ptr<ReplyWatch> watch_;  // with one
   Time timeout_ = kNever;

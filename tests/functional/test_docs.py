@@ -32,7 +32,7 @@ def qtests():
 
 
 def functional_tests():
-    for folder in ("functional", "guest", "plans", "storage", "libvirt",
+    for folder in ("functional", "guest", "plans", "storage", "waits", "libvirt",
                    "engine"):
         for path in (TOP / "tests" / folder).glob("test_*.py"):
             name = path.stem.removeprefix("test_")

@@ -26,6 +26,10 @@ sd_address ToC(const Endpoint& endpoint) {
   return address;
 }
 
+sd_depth DepthOf(Input& input) {
+  return static_cast<sd_depth>(input.Below(SD_DEPTH_AUTO + 1));
+}
+
 }  // namespace
 
 FlowId Events::IdOf(unsigned talk) {
@@ -146,8 +150,45 @@ void Events::PlaySegment(Input& input) {
   Send(talk, from, fields, length, gso_size);
 }
 
+void Events::PlayPolicy(Input& input) {
+  switch (input.Below(7)) {
+    case 0:
+      return glue_->RegisterThread();
+    case 1:
+      return glue_->LeaveThread(input.Below(4));
+    case 2:
+      return glue_->Inhibit(input.Bool() ? SD_OWNER_HOST : SD_OWNER_GUEST);
+    case 3:
+      return glue_->Allow(input.Bool() ? SD_OWNER_HOST : SD_OWNER_GUEST);
+    case 4:
+      return glue_->VcpusIdle(input.Bool());
+    case 5: {
+      const sd_costs costs = {.suspend_us = input.U32(),
+                              .wake_us = input.U16(),
+                              .bytes_back = input.U32(),
+                              .guest_bytes = input.U32()};
+      return glue_->Costs(costs);
+    }
+    default: {
+      const sd_policy policy = {.pause_threads = input.Below(4),
+                                .pause_share = input.Below(101),
+                                .wake_replies = input.Below(4),
+                                .wake_share = input.Below(101),
+                                .wake_importance = input.Below(7),
+                                .min_interval_ms = input.U8(),
+                                .budget = input.Below(4),
+                                .threshold_ms = input.U8(),
+                                .value = input.U8(),
+                                .learned = input.Below(101),
+                                .depth = DepthOf(input),
+                                .evict_delay_ms = input.U16()};
+      return glue_->Policy(policy);
+    }
+  }
+}
+
 void Events::PlayRequest(Input& input) {
-  switch (input.Below(5)) {
+  switch (input.Below(6)) {
     case 0:
     case 1: {
       const FlowId id = IdOf(input.Below(kTalks));
@@ -160,6 +201,14 @@ void Events::PlayRequest(Input& input) {
       wait.timeout_ms = input.Bool() ? input.U16() : 0;
       wait.bytes = std::max<uint64_t>(input.U16(), 1);
       wait.suspend = input.Below(4) != 0;
+      wait.thread = input.Below(4) == 0 ? input.Below(4) : 0;
+      wait.importance = input.Below(SD_MAX_IMPORTANCE + 1);
+      wait.elapsed_ms = input.U8();
+      wait.expected_ms = input.U8();
+      wait.has_depth = input.Bool();
+      wait.depth = DepthOf(input);
+      wait.has_evict_delay = input.Bool();
+      wait.evict_delay_ms = input.U8();
       if (input.Below(3) == 0) {
         wait.protocol = input.Bool() ? SD_UDP : SD_TCP;
         wait.accept = static_cast<sd_accept>(input.Below(3));
@@ -174,7 +223,9 @@ void Events::PlayRequest(Input& input) {
       return glue_->Cancel(input.Bool() ? SD_OWNER_HOST : SD_OWNER_GUEST,
                            input.U8());
     case 3:
-      return glue_->Suspend();
+      return glue_->Suspend(DepthOf(input));
+    case 4:
+      return PlayPolicy(input);
     default:
       return glue_->Restore();
   }
@@ -213,7 +264,7 @@ void Events::PlayOne(Input& input) {
       return;
     case 15:
       // From a running VM straight to a suspended one.
-      glue_->Suspend();
+      glue_->Suspend(SD_DEPTH_EVICT);
       glue_->Pass(SD_QUIET_MS);
       glue_->Stopped();
       return glue_->Suspended();

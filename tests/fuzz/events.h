@@ -35,6 +35,7 @@ class Events {
 
   void PlayOne(Input& input);
   void PlayRequest(Input& input);
+  void PlayPolicy(Input& input);
   void PlaySegment(Input& input);
   void Send(unsigned talk, Side from, TcpFields fields, size_t length,
             uint16_t gso_size);

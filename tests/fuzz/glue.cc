@@ -37,7 +37,8 @@ sd_callbacks Glue::Callbacks() {
           [](void* opaque, unsigned, sd_side to, const sd_frame* frame) {
             return kSelf(opaque)->OnSend(to, *frame);
           },
-      .suspend = [](void* opaque) { kSelf(opaque)->OnSuspend(); },
+      .suspend = [](void* opaque, bool) { kSelf(opaque)->OnSuspend(); },
+      .evict = [](void* opaque) { kSelf(opaque)->OnEvict(); },
       .restore = [](void* opaque, sd_reason) { kSelf(opaque)->OnRestore(); },
       .waiting =
           [](void* opaque, const sd_stub_info* info) {
@@ -57,7 +58,7 @@ sd_callbacks Glue::Callbacks() {
   };
 }
 
-Glue::Stub Glue::MakeStub() {
+sd_config Glue::Config() {
   sd_config config;
   sd_config_init(&config);
   config.max_flows = kMaxFlows;
@@ -65,7 +66,13 @@ Glue::Stub Glue::MakeStub() {
   config.max_accepted = kMaxAccepted;
   config.flow_buffer = kFlowBuffer;
   config.total_buffer = kTotalBuffer;
+  config.max_threads = kMaxThreads;
   config.keepalive_ms = 500;
+  return config;
+}
+
+Glue::Stub Glue::MakeStub() {
+  const sd_config config = Config();
   const sd_callbacks callbacks = Callbacks();
   return Stub(sd_new(&config, &callbacks, this));
 }
@@ -82,6 +89,10 @@ bool Glue::OnSend(sd_side to, const sd_frame& frame) {
 void Glue::OnSuspend() {
   Check(!asked_ && !stopped_, "a running VM is suspended");
   asked_ = true;
+}
+
+void Glue::OnEvict() {
+  Check(stopped_ && !restored_, "the memory of a VM that idles is given back");
 }
 
 void Glue::OnRestore() {
@@ -176,13 +187,53 @@ void Glue::Cancel(sd_owner owner, uint32_t number) {
   After();
 }
 
-void Glue::Suspend() {
-  sd_suspend(stub_.get(), now_);
+void Glue::Suspend(sd_depth depth) {
+  sd_suspend(stub_.get(), depth, now_);
   After();
 }
 
 void Glue::Restore() {
   sd_restore(stub_.get(), now_);
+  After();
+}
+
+void Glue::RegisterThread() {
+  uint32_t thread = 0;
+  sd_register_thread(stub_.get(), "", now_, &thread);
+  Check(foreign_ || sd_get_threads(stub_.get(), nullptr, 0) <= kMaxThreads,
+        "threads are bounded");
+  After();
+}
+
+void Glue::LeaveThread(uint32_t thread) {
+  sd_leave_thread(stub_.get(), thread, now_);
+  After();
+}
+
+void Glue::Inhibit(sd_owner owner) {
+  sd_inhibit(stub_.get(), owner, now_);
+  After();
+}
+
+void Glue::Allow(sd_owner owner) {
+  sd_allow(stub_.get(), owner, now_);
+  After();
+}
+
+void Glue::VcpusIdle(bool idle) {
+  sd_vcpus_idle(stub_.get(), idle, now_);
+  After();
+}
+
+void Glue::Costs(const sd_costs& costs) {
+  sd_set_costs(stub_.get(), &costs, now_);
+  After();
+}
+
+void Glue::Policy(const sd_policy& policy) {
+  sd_config config = Config();
+  config.policy = policy;
+  sd_set_config(stub_.get(), &config);
   After();
 }
 

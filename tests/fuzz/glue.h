@@ -31,6 +31,7 @@ class Glue {
   static constexpr uint32_t kMaxFlows = 6;
   static constexpr uint32_t kMaxStubs = 5;
   static constexpr uint32_t kMaxAccepted = 3;
+  static constexpr uint32_t kMaxThreads = 3;
   static constexpr uint64_t kFlowBuffer = 32 << 10;
   static constexpr uint64_t kTotalBuffer = 64 << 10;
 
@@ -51,8 +52,15 @@ class Glue {
   void Reset();
   void Wait(const sd_wait& wait);
   void Cancel(sd_owner owner, uint32_t number);
-  void Suspend();
+  void Suspend(sd_depth depth);
   void Restore();
+  void RegisterThread();
+  void LeaveThread(uint32_t thread);
+  void Inhibit(sd_owner owner);
+  void Allow(sd_owner owner);
+  void VcpusIdle(bool idle);
+  void Costs(const sd_costs& costs);
+  void Policy(const sd_policy& policy);
   void Agent(bool present);
   void Ready();
   // Frames are refused from now on, or taken (again).
@@ -70,9 +78,11 @@ class Glue {
   using Stub = std::unique_ptr<sd_stub, Free>;
 
   static sd_callbacks Callbacks();
+  static sd_config Config();
   Stub MakeStub();
   bool OnSend(sd_side to, const sd_frame& frame);
   void OnSuspend();
+  void OnEvict();
   void OnRestore();
   void OnWaiting(uint32_t number);
   void OnEnded(uint32_t number);

@@ -1,4 +1,4 @@
-"""Suites that are pytest's: engine, functional, plans, storage, guest,
+"""Suites that are pytest's: engine, functional, plans, storage, waits, guest,
 libvirt.
 
 Copyright (c) 2026 The Stubdomain authors
@@ -20,7 +20,7 @@ TEST_SECONDS = 400  # a hang is a failure
 # What the guest has beside busybox and our programs: bash can keep a TCP
 # connection open from command to command.
 GUEST_IMAGE = ["--with", "bash"]
-# And for the tests of stubrun: programs that know nothing of us.
+# And for the tests of stubrun, and of waits: programs that know nothing of us.
 PROGRAMS_IMAGE = ["--name", "programs", "--with",
                   "bash,curl,psql,python3,python3-certifi,"
                   "python3-chardet,python3-idna,python3-requests,"
@@ -59,12 +59,23 @@ def libvirt(top, logs, report):
     run(top, logs, report, workers=1)
 
 
+def waits(top, logs, report):
+    build_guest_image(top)
+    build_programs_image(top)
+    run(top, logs, report, workers=2)
+
+
 def guest(top, logs, report):
+    build_programs_image(top)
+    run(top, logs, report, workers=2)
+
+
+def build_programs_image(top):
+    """With what the Debian package for guests installs."""
     subprocess.run([sys.executable, top / "guest" / "debian" / "build",
                     "--build", top / "build"], check=True)
     (package,) = (top / "build").glob("stubdomain-guest_*.deb")
     build_guest_image(top, [*PROGRAMS_IMAGE, "--package", package])
-    run(top, logs, report, workers=2)
 
 
 def build_guest_image(top, image=GUEST_IMAGE):

@@ -36,6 +36,7 @@ typedef struct StubdomainFigures {
     uint32_t suspends;
     uint32_t cancelled;
     uint32_t restores;
+    uint32_t idles;
     uint64_t suspend_us;
     uint64_t wake_us;
     enum sd_reason wake_reason;
@@ -53,6 +54,7 @@ struct StubdomainPCI {
     SuspendFileOptions file_options;
     struct sd_config config;
     bool watch_pressure;
+    uint32_t suspend_when_idle; /* ms; 0: not for that */
 
     /* registers */
     uint32_t request_length;
@@ -76,16 +78,22 @@ struct StubdomainPCI {
     FilterStubdomain *ports[SD_MAX_NICS];
     FilterStubdomain *own_filter;
 
+    QEMUTimer *idle_timer;
+    uint64_t vcpu_time;         /* ns that the vCPUs ran, at the last sample */
+    uint64_t sampled_at;        /* ns */
+    uint32_t idle_samples;      /* in a row */
+    bool vcpus_idle;            /* as the core was told */
+
     SuspendFile *file;
     VMChangeStateEntry *vm_change;
     Notifier exit_notifier;
     uint64_t kept_asleep;       /* bytes kept for the guest as it fell asleep */
     uint64_t resident_before;   /* the suspend under way: bytes of guest RAM */
     struct sd_costs costs;
-    uint64_t stopped_at;        /* ns, for the figures */
+    uint64_t evicting_since;    /* ns, for the figures */
     uint64_t woken_at;          /* ns: condition met, of the wake under way */
     enum sd_reason wake_reason; /* of the wake under way */
-    bool was_suspended;         /* the wake under way ends a full suspend */
+    enum sd_state was;          /* that the wake under way ends */
     bool wake_refused;          /* as the suspend file cannot be read */
     bool announce_due;          /* the wake has not been reported */
     bool failed;                /* the suspend failed, which was reported */
@@ -113,6 +121,12 @@ void stubdomain_interrupt(StubdomainPCI *dev, uint32_t bits);
 /* pressure.c: tell the core how scarce memory is, if it is to know. */
 void stubdomain_read_pressure(StubdomainPCI *dev);
 
+/* idle.c: tell the core when the vCPUs have nothing to do, if it is to know. */
+void stubdomain_idle_init(StubdomainPCI *dev);
+void stubdomain_idle_cleanup(StubdomainPCI *dev);
+/* The property or the run state has changed. */
+void stubdomain_idle_restart(StubdomainPCI *dev);
+
 /* policy.c */
 void stubdomain_add_policy(ObjectClass *klass);
 
@@ -130,8 +144,8 @@ void stubdomain_run_cleanup(StubdomainPCI *dev);
 void stubdomain_kick(StubdomainPCI *dev);
 /* Try again a wake that was refused; false: none was. */
 bool stubdomain_retry_wake(StubdomainPCI *dev);
-/* Check now what a later suspend needs. */
-bool stubdomain_can_suspend(StubdomainPCI *dev, Error **errp);
+/* Check now what a later suspend needs; @evict: memory goes, too. */
+bool stubdomain_can_suspend(StubdomainPCI *dev, bool evict, Error **errp);
 
 /* filter-stubdomain.c */
 bool stubdomain_attach_netdev(StubdomainPCI *dev, Error **errp);

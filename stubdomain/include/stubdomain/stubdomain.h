@@ -96,7 +96,20 @@ enum sd_verdict {
     SD_TAKEN, /* the core has it: the frame must not go on */
 };
 
-enum sd_state { SD_RUNNING, SD_SUSPENDING, SD_SUSPENDED };
+enum sd_state {
+    SD_RUNNING,
+    SD_SUSPENDING, /* memory is written, or the vCPUs are about to stop */
+    SD_SUSPENDED,
+    SD_IDLE,       /* the vCPUs are stopped, and memory stays for now */
+};
+
+/* How deep a VM sleeps. Order as StubdomainDepth. */
+enum sd_depth {
+    SD_DEPTH_IDLE,  /* its vCPUs are stopped */
+    SD_DEPTH_EVICT, /* its memory is given back, too */
+    SD_DEPTH_AUTO,  /* the same, but only while that is worth what it costs */
+};
+
 
 /* Order as StubdomainRestoreReason in qapi/stubdomain.json. */
 enum sd_reason {
@@ -131,7 +144,7 @@ enum sd_refusal {
     SD_REFUSED_FLOW_UNTRACKED, /* its SYN was not seen */
     SD_REFUSED_TOO_MANY_STUBS,
     SD_REFUSED_UNKNOWN_STUB,
-    SD_REFUSED_NOT_RUNNING,    /* the VM is not running */
+    SD_REFUSED_NOT_RUNNING,    /* the VM neither runs nor idles */
     SD_REFUSED_NOT_SUSPENDED,  /* it is neither suspending nor suspended */
     SD_REFUSED_BAD_WAIT,       /* it names no port, or contradicts itself */
     SD_REFUSED_FLOW_BUSY,      /* the peer has not acknowledged all yet */
@@ -232,6 +245,10 @@ struct sd_wait {
                              * learned; NULL: as if "" */
     uint8_t nic;            /* 1 + its number; 0: any */
     const char *application; /* who waits, for whoever looks; NULL: as if "" */
+    bool has_depth;         /* false: the policy's */
+    enum sd_depth depth;    /* of the suspend, while this wait is open */
+    bool has_evict_delay;   /* false: the policy's */
+    uint32_t evict_delay_ms; /* from the stop of the vCPUs to the eviction */
 };
 
 struct sd_stub_info {
@@ -304,6 +321,8 @@ struct sd_policy {
     uint32_t learned;         /* percent of the past replies that took longer
                                * than what is expected of the next; 0: nothing
                                * is learned */
+    enum sd_depth depth;      /* of a suspend */
+    uint32_t evict_delay_ms;  /* from the stop of the vCPUs to the eviction */
 };
 
 /* What a suspend and a restore of this VM cost, as measured last. */
@@ -330,9 +349,11 @@ struct sd_given_back {
 
 enum sd_decided {
     SD_DECIDED_STAY,    /* a suspend is proposed, and the guest runs on */
-    SD_DECIDED_SUSPEND,
+    SD_DECIDED_SUSPEND, /* its memory is given back at once */
     SD_DECIDED_SLEEP,   /* a reply came, and the guest sleeps on */
     SD_DECIDED_WAKE,
+    SD_DECIDED_IDLE,    /* its vCPUs are stopped, and its memory stays for now */
+    SD_DECIDED_EVICT,   /* that is over, and its memory is given back */
 };
 
 /* Order as StubdomainWhy, which lacks the last. */
@@ -351,6 +372,9 @@ enum sd_why {
     SD_WHY_TIMEOUT,        /* the longest wait is over */
     SD_WHY_UNMATCHED,      /* something came that no wait is for */
     SD_WHY_BUFFER,         /* no more can be kept */
+    SD_WHY_DEPTH,          /* a wait, or the policy, is for idling only */
+    SD_WHY_IDLE,           /* the vCPUs are idle, see sd_vcpus_idle() */
+    SD_WHY_CONNECTIONS,    /* they are, but not each connection is awaited */
     SD_WHY_NOTHING,        /* nothing proposes a suspend: not a decision */
 };
 
@@ -359,8 +383,9 @@ struct sd_decision {
     enum sd_decided decided;
     enum sd_why why;
     uint64_t age_ms;       /* when that was decided */
-    uint64_t due_ms;       /* STAY: until the suspend, if nothing happens until
-                            * then; SD_NEVER: it does not come by itself */
+    uint64_t due_ms;       /* STAY: until the suspend, IDLE: until the eviction,
+                            * if nothing happens until then; SD_NEVER: it does
+                            * not come by itself */
     uint32_t registered;   /* threads */
     uint32_t waiting;      /* of them */
     uint32_t needed;       /* of them, for a suspend */
@@ -405,9 +430,13 @@ struct sd_callbacks {
      */
     bool (*send)(void *opaque, unsigned port, enum sd_side to,
                  const struct sd_frame *frame);
-    /* Stop the vCPUs and write guest RAM. Answer with sd_on_stopped(), then
-     * sd_on_suspended() or sd_on_suspend_failed(). A wait proposes this once. */
-    void (*suspend)(void *opaque);
+    /* Stop the vCPUs, and answer with sd_on_stopped(). `evict`: write guest RAM
+     * as well, and answer with sd_on_suspended() or sd_on_suspend_failed(). A
+     * wait proposes this once. */
+    void (*suspend)(void *opaque, bool evict);
+    /* The vCPUs are stopped, and guest RAM is to be written now. Answer with
+     * sd_on_suspended() or sd_on_suspend_failed(). */
+    void (*evict)(void *opaque);
     /* Run the vCPUs (again): cancel a suspend, or restore. Answer with
      * sd_on_running(). Comes after sd_on_stopped() only, once per suspend. */
     void (*restore)(void *opaque, enum sd_reason reason);
@@ -491,8 +520,9 @@ enum sd_refusal sd_wait_for(sd_stub *stub, const struct sd_wait *wait,
 enum sd_refusal sd_cancel(sd_stub *stub, enum sd_owner owner, uint32_t number,
                           uint64_t now);
 /* Without a wait: suspend as soon as the followed flows are covered (or
- * SD_QUIET_MS is over). Asked twice, it is the same suspend. */
-enum sd_refusal sd_suspend(sd_stub *stub, uint64_t now);
+ * SD_QUIET_MS is over). Asked twice, it is the same suspend, as deep as was said
+ * last. In SD_IDLE it says how deep the VM is to sleep from now on. */
+enum sd_refusal sd_suspend(sd_stub *stub, enum sd_depth depth, uint64_t now);
 /* Also takes back a suspend that has not begun. */
 enum sd_refusal sd_restore(sd_stub *stub, uint64_t now);
 /* An agent is there (or no longer): kept data waits for sd_ready(). */
@@ -535,6 +565,14 @@ size_t sd_get_threads(const sd_stub *stub, struct sd_thread_info *threads,
 void sd_set_costs(sd_stub *stub, const struct sd_costs *costs, uint64_t now);
 void sd_set_pressure(sd_stub *stub, const struct sd_pressure *pressure,
                      uint64_t now);
+
+/*
+ * The vCPUs have had nothing to do for so long that the VM may be suspended
+ * without being asked: as soon as something is awaited, and each connection of
+ * the guest is, as long as `idle` was said last. Registered threads must wait as
+ * for any suspend. The stop of the vCPUs ends it.
+ */
+void sd_vcpus_idle(sd_stub *stub, bool idle, uint64_t now);
 
 /* While anybody inhibits, waits do not suspend the VM; sd_suspend() does. Each
  * call counts, up to SD_MAX_INHIBITS, until sd_allow() of the same owner. A

@@ -59,10 +59,12 @@ sd_callbacks Vm::Callbacks() {
             return kSelf(opaque)->OnSend(to, *frame);
           },
       .suspend =
-          [](void* opaque) {
+          [](void* opaque, bool) {
             Vm* vm = kSelf(opaque);
             vm->After(vm->now_, Step::kStop, kStoppingMs);
           },
+      // With no delay before it, memory goes with the suspend.
+      .evict = [](void*) {},
       .restore =
           [](void* opaque, sd_reason) {
             Vm* vm = kSelf(opaque);
@@ -145,7 +147,7 @@ void Vm::Tick(uint64_t now) {
   if (is_due(&suspend_due_)) {
     SetUnmatched(OneIn(kLightSleepOnceIn) ? SD_UNMATCHED_RESTORE
                                           : SD_UNMATCHED_IGNORE);
-    sd_suspend(stub_.get(), now);
+    sd_suspend(stub_.get(), SD_DEPTH_EVICT, now);
   }
   if (is_due(&restore_due_)) Restore(now);
   if (is_due(&ready_due_)) sd_ready(stub_.get(), now);
@@ -222,7 +224,7 @@ void Vm::SetRestless(bool restless, uint64_t now) {
 void Vm::Suspend(uint64_t now) {
   SetUnmatched(SD_UNMATCHED_IGNORE);
   // Refused only where a suspend is under way.
-  sd_suspend(stub_.get(), now);
+  sd_suspend(stub_.get(), SD_DEPTH_EVICT, now);
 }
 
 void Vm::Restore(uint64_t now) {

@@ -224,6 +224,8 @@ static void test_policy(void)
         { "threshold", UINT32_MAX },
         { "vm-value", UINT32_MAX },
         { "learned-quantile", 100 },
+        { "evict-delay", UINT32_MAX },
+        { "suspend-when-idle", UINT32_MAX },
     };
     static const char *const fixed[] = { "max-flows", "max-stubs",
                                          "max-threads",
@@ -253,6 +255,11 @@ static void test_policy(void)
     assert_qmp_error(qtest_qmp_assert_failure_ref(rig.qts,
         "{'execute': 'qom-set', 'arguments': {'path': 'stub0',"
         " 'property': 'unmatched', 'value': 'panic'}}"), "panic");
+    qtest_qmp_assert_success(rig.qts, "{'execute': 'qom-set', 'arguments':"
+        " {'path': 'stub0', 'property': 'depth', 'value': 'auto'}}");
+    assert_qmp_error(qtest_qmp_assert_failure_ref(rig.qts,
+        "{'execute': 'qom-set', 'arguments': {'path': 'stub0',"
+        " 'property': 'depth', 'value': 'deep'}}"), "deep");
     for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
         assert_qmp_error(qtest_qmp_assert_failure_ref(rig.qts,
             "{'execute': 'qom-set', 'arguments': {'path': 'stub0',"
