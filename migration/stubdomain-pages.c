@@ -19,6 +19,12 @@
  */
 #define WORKERS 4
 
+/*
+ * So much that became zero in a row is worth a hole: each one takes the file
+ * system longer than to write a few pages.
+ */
+#define HOLE_MIN (64 * KiB)
+
 static void mark_changed(void *opaque, uint64_t offset, uint64_t length)
 {
     unsigned long *changed = opaque;
@@ -135,7 +141,7 @@ static bool write_run(SuspendJob *job, const SuspendBlock *block,
     uint64_t offset = start * page;
     uint64_t length = run->count * page;
 
-    if (run->kind == SD_SUSPEND_ZERO) {
+    if (run->kind == SD_SUSPEND_ZERO && length >= HOLE_MIN) {
         bool punched;
 
         if (!suspend_image_punch(job->image, block->pages + offset, length,

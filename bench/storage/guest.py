@@ -17,6 +17,7 @@ MIB = 1 << 20
 DATA = "/fill/data"
 RUN = 64 << 10          # bytes in a row that the guest changes
 DIRTIED = 0.01          # of its memory, before a later suspend
+CHANGED = 256           # MiB that it changes, at most, before one is cancelled
 LONG = 600_000          # ms; so late no suspend begins
 
 # What the guest does on its one connection: a command that the peer sends, a
@@ -120,6 +121,24 @@ class FilledVm(Vm):
                 suspended["bytes-written"],
                 "suspend_s": suspended["time"] / 1e6,
                 "wake_s": restored["wake-time"] / 1e6, "answer_s": answer}
+
+    def cancel(self, after):
+        """Seconds from the order to wake until the VM runs, so many seconds
+        after a suspend began that has much to write; None: it was over."""
+        self.shell.check(
+            f"for i in $(seq {min(CHANGED, self.mebibytes // 8)}); do "
+            f"cat /fill/piece; done | dd of={DATA} bs=1M conv=notrunc",
+            timeout=600)
+        self.cmd("stubdomain-suspend")
+        self.wait_event("STOP")
+        time.sleep(after)
+        begin = time.time()
+        self.cmd("stubdomain-restore")
+        self.wait_event("RESUME")
+        stamp = self.events[-1]["timestamp"]
+        took = stamp["seconds"] + stamp["microseconds"] / 1e6 - begin
+        self.wait_event("STUBDOMAIN_SUSPEND_CANCELLED", "STUBDOMAIN_RESTORED")
+        return took if self.events[-1]["event"].endswith("CANCELLED") else None
 
     # -- figures from outside --
 

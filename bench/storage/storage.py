@@ -29,7 +29,7 @@ sys.path += [str(TOP / "tests" / name)
 import machine  # noqa: E402
 import others  # noqa: E402
 import report  # noqa: E402
-from guest import FilledVm  # noqa: E402
+from guest import LONG, FilledVm  # noqa: E402
 from private_libvirt import PrivateLibvirt  # noqa: E402
 from vm import BUILD  # noqa: E402
 
@@ -66,6 +66,11 @@ def ours(vm, cycles):
     figures["dirtied"] = medians([vm.exchange_asleep(vm.dirty_command())
                                   for _ in range(cycles)])
     figures["awake_answer_s"] = awake
+    vm.set_policy(suspend_delay=LONG)
+    # At other moments each time, of the time that a later suspend takes least.
+    figures["cancel_s"] = [
+        took for i in range(cycles)
+        if (took := vm.cancel(figures["dirtied"]["suspend_s"] * i / cycles))]
     return figures
 
 

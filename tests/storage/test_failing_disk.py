@@ -5,12 +5,17 @@ Copyright (c) 2026 The Stubdomain authors
 SPDX-License-Identifier: GPL-2.0-or-later
 """
 
+import contextlib
 import os
 import shutil
+import subprocess
 import time
 
+import pytest
+
 from disk import disk  # noqa: F401
-from vm import TIMEOUT
+from qemu.qmp import ExecuteError
+from vm import DEVICE, TIMEOUT
 
 CUT = 4 << 20  # bytes of the file that are left, with little of the guest
 
@@ -69,6 +74,56 @@ def test_disk_that_is_gone_when_the_vm_is_woken(disk, make_vm):  # noqa: F811
     vm.cmd("stubdomain-restore")
     vm.wait_restored()
     assert vm.sum_of() == written
+
+
+@contextlib.contextmanager
+def failing(vm, file, call, error, when):
+    """The `when`-th of these system calls on the file fails, and all after."""
+    strace = subprocess.Popen(
+        ["strace", "-f", "-p", str(vm.get_pid()), "-P", file, "-e",
+         f"inject={call}:error={error}:when={when}+", "-o", "/dev/null"],
+        stderr=subprocess.PIPE, text=True)
+    try:
+        # The first line says that it is attached.
+        assert "attached" in strace.stderr.readline()
+        yield
+    finally:
+        strace.terminate()
+        strace.communicate()
+
+
+def failure_of_suspend(vm):
+    """Of the command, or of what it began."""
+    try:
+        vm.cmd("stubdomain-suspend")
+    except ExecuteError as error:
+        return str(error)
+    return vm.wait_event("STUBDOMAIN_ERROR")["message"]
+
+
+@pytest.mark.parametrize("call, error, text, when", [
+    ("pwrite64", "EIO", "Input/output error", 1),
+    ("pwrite64", "EIO", "Input/output error", 20),
+    ("pwrite64", "EDQUOT", "quota", 20),
+    ("fdatasync", "EIO", "Input/output error", 1),
+    ("ftruncate", "EIO", "Input/output error", 1)])
+def test_file_that_cannot_be_written(make_vm, call, error, text, when):
+    """The guest runs on, with all it had, and can be suspended once the disk
+    works again. Neither the first suspend is the exception nor a later one."""
+    vm = make_vm().boot()
+    file = str(vm.suspend_dir / f"{DEVICE}.suspend")
+    written = vm.write_data(30)
+    for _ in range(2):
+        with failing(vm, file, call, error, when):
+            message = failure_of_suspend(vm)
+        assert text in message and file in message
+        wait_run_state(vm, "running")
+        assert vm.sum_of() == written
+        vm.suspend()
+        vm.cmd("stubdomain-restore")
+        vm.wait_restored()
+        assert vm.sum_of() == written
+        written = vm.write_data(30)
 
 
 def put_end_back(copy, file):
