@@ -92,6 +92,7 @@ class Engine {
               return true;
             },
         .suspend = [](void*, bool) {},
+        .prepare = [](void*, bool) {},
         .evict = [](void*) {},
         .restore = [](void*, sd_reason) {},
         .waiting = [](void*, const sd_stub_info*) {},

@@ -42,6 +42,7 @@ constexpr sd_config kDefaults = {
     .total_resend_buffer = uint64_t{16} << 20,
     .suspend_delay_ms = 100,
     .ready_timeout_ms = 1000,
+    .prepare_timeout_ms = 1000,
     // NATs forget a connection after 60 s at the earliest that is common.
     .keepalive_ms = 45000,
     .unmatched = SD_UNMATCHED_RESTORE,
@@ -245,8 +246,12 @@ enum sd_refusal sd_restore(sd_stub *stub, uint64_t now) {
   return Guard([&] { return stub->domain.Restore(TimeFromNs(now)); });
 }
 
-void sd_agent(sd_stub *stub, bool present) {
-  Guard([&] { stub->domain.SetAgent(present); });
+void sd_agent(sd_stub *stub, bool present, bool prepares) {
+  Guard([&] { stub->domain.SetAgent(present, prepares); });
+}
+
+void sd_prepared(sd_stub *stub, uint64_t now) {
+  Guard([&] { stub->domain.OnPrepared(TimeFromNs(now)); });
 }
 
 void sd_ready(sd_stub *stub, uint64_t now) {

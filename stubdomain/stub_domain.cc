@@ -123,7 +123,8 @@ void StubDomain::OnReset(Time now) {
   held_errors_.Clear();
   own_addresses_.Clear();
   outbound_.ClearGuest();
-  agent_ = false;
+  agent_ = prepares_ = false;
+  EndPreparations();
   gate_opens_ = kNever;
   // Nothing is left that could wake it, and who resets a VM wants it to boot.
   RequestRestore(SD_REASON_HOST, now);
@@ -220,8 +221,10 @@ sd_refusal StubDomain::Cancel(sd_owner owner, uint32_t number, Time now) {
 }
 
 // Threads registered with the agent that was there before, if any.
-void StubDomain::SetAgent(bool present) {
+void StubDomain::SetAgent(bool present, bool prepares) {
   agent_ = present;
+  prepares_ = present && prepares;
+  EndPreparations();
   ForgetAgent();
 }
 
@@ -336,13 +339,13 @@ void StubDomain::End(uint32_t number, sd_outcome outcome, uint64_t bytes,
 
 bool StubDomain::pending() const {
   return !notices_.empty() || cycle_.restore_due() || RepliesWake() ||
-         SuspendDue() <= now_ || EvictDue() <= now_ ||
+         NextStepDue() <= now_ || PreparedInVain() || EvictDue() <= now_ ||
          outbound_.deliverable(cycle_.stopped()) || outbound_.reopenable() ||
          flows_->table.needs_flush() || (gate_opens_ != kNever && !agent_);
 }
 
 Time StubDomain::NextDeadline() const {
-  return std::min({stubs_.NextTimeout(), stubs_.NextWatch(), SuspendDue(),
+  return std::min({stubs_.NextTimeout(), stubs_.NextWatch(), NextStepDue(),
                    EvictDue(), gate_opens_, flows_->table.Deadline()});
 }
 
@@ -375,8 +378,11 @@ bool StubDomain::DeliverOne() {
     Deliver(notice);
   } else if (cycle_.restore_due()) {
     callbacks_.restore(opaque_, cycle_.TakeRestore());
-  } else if (SuspendDue() <= now_) {
-    callbacks_.suspend(opaque_, BeginSuspend(now_));
+  } else if (PreparedInVain()) {
+    EndPreparations();
+    callbacks_.prepare(opaque_, false);
+  } else if (NextStepDue() <= now_) {
+    TakeNextStep(now_);
   } else if (EvictDue() <= now_) {
     BeginEviction(now_);
     callbacks_.evict(opaque_);

@@ -97,7 +97,8 @@ class StubDomain {
   sd_refusal Cancel(sd_owner owner, uint32_t number, Time now);
   sd_refusal Suspend(sd_depth depth, Time now);
   sd_refusal Restore(Time now);
-  void SetAgent(bool present);
+  void SetAgent(bool present, bool prepares);
+  void OnPrepared(Time now);
   void OnReady(Time now);
 
   // -- threads of the guest --
@@ -263,6 +264,14 @@ class StubDomain {
   void UpdateRecording();
   void OpenGate(Time now);
 
+  // -- the agent's preparations, between a proposal and its suspend --
+  // When something is due: to tell the agent, or to begin.
+  Time NextStepDue() const;
+  void TakeNextStep(Time now);
+  // The agent was told of a suspend that nobody asks for any more.
+  bool PreparedInVain() const;
+  void EndPreparations();
+
   // -- effects --
   void OnTimer(Time now);
   bool DeliverOne();
@@ -302,6 +311,14 @@ class StubDomain {
   // they have.
   Time vcpus_idle_since_ = kNever;
   bool agent_ = false;
+  // It is told before a suspend.
+  bool prepares_ = false;
+  // Since it was told: until when it may take its time, whether it is done, and
+  // since when the vCPUs had nothing to do, which its preparations end. kNever:
+  // it was not told.
+  Time prepare_until_ = kNever;
+  bool prepared_ = false;
+  Time idle_before_ = kNever;
   // While the guest runs but is not ready for what was kept: until when it may
   // take its time. kNever: the gate is open.
   Time gate_opens_ = kNever;

@@ -65,6 +65,7 @@ bool StubDomain::BeginSuspend(Time now) {
       Terms(evicts ? SD_DECIDED_SUSPEND : SD_DECIDED_IDLE, judgement.why, now),
       evicts ? kNever : eviction.due, now);
   guard_.NoteSuspend(now);
+  EndPreparations();
   DropSuspend();
   cycle_.Begin(evicts);
   return evicts;

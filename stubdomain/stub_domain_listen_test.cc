@@ -180,6 +180,7 @@ class World {
               return true;
             },
         .suspend = [](void* self, bool) { Self(self)->Stop(); },
+        .prepare = [](void*, bool) {},
         .evict = [](void*) {},
         .restore = [](void* self, sd_reason) { Self(self)->Restore(); },
         .waiting = [](void*, const sd_stub_info*) {},

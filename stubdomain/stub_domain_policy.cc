@@ -149,14 +149,15 @@ Time StubDomain::ProposedByWaits() const {
 // Asked for after each frame, so nothing is looked at that does not matter.
 PauseView StubDomain::View() const {
   if (!cycle_.running()) return {};
+  const Time idle_since = std::min(vcpus_idle_since_, idle_before_);
   PauseView view{
       .proposed = stubs_.NextProposal() != kNever,
-      .idle = vcpus_idle_since_ != kNever && !stubs_.empty(),
+      .idle = idle_since != kNever && !stubs_.empty(),
       .by_host = host_proposal_,
       .inhibits = inhibitors_.total(),
   };
   if (view.proposed) view.by_waits = ProposedByWaits();
-  if (view.idle && EnoughThreadsWait()) view.by_idle = vcpus_idle_since_;
+  if (view.idle && EnoughThreadsWait()) view.by_idle = idle_since;
   const bool asked = view.by_waits != kNever || view.by_idle != kNever;
   if ((!asked || view.inhibits != 0) && view.by_host == kNever) return view;
   view.after_interval = guard_.AfterInterval(config_.policy);

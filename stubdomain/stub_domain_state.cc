@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::array<uint8_t, 8> kMagic = {'S', 'T', 'U', 'B',
                                            'D', 'O', 'M', '\n'};
-constexpr uint32_t kVersion = 7;
+constexpr uint32_t kVersion = 8;
 constexpr size_t kCrcLength = 4;
 
 // The order of the parts, each of which there is once.
@@ -117,6 +117,7 @@ std::vector<uint8_t> StubDomain::Save(Time now) const {
   SavePart(Part::kVm, writer, [&](Writer& part) {
     cycle_.Save(part);
     part.Bool(agent_);
+    part.Bool(prepares_);
     SaveTime(gate_opens_, now, part);
     SaveTime(host_proposal_, now, part);
     SaveDepth(host_depth_, part);
@@ -169,6 +170,7 @@ sd_refusal StubDomain::Load(std::span<const uint8_t> data, Time now) {
                [&](Reader& part) {
                  const bool cycle_ok = next.cycle_.Load(part, now);
                  next.agent_ = part.Bool();
+                 next.prepares_ = part.Bool();
                  next.gate_opens_ = LoadTime(part, now);
                  next.host_proposal_ = LoadTime(part, now);
                  next.host_depth_ = LoadDepth(part).value_or(SD_DEPTH_EVICT);

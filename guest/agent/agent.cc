@@ -22,7 +22,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr uint32_t kInterrupts = STUBDOMAIN_INT_RESTORED | STUBDOMAIN_INT_ENDED;
+constexpr uint32_t kInterrupts =
+    STUBDOMAIN_INT_RESTORED | STUBDOMAIN_INT_ENDED | STUBDOMAIN_INT_SUSPENDING;
 // Rounds of "status" and "cancel" at the start: the device shows its open
 // waits in pages, and has no more than a few of them.
 constexpr int kMaxLeftoverRounds = 64;
@@ -54,7 +55,9 @@ Agent::Agent(Device& device, WallClock& clock, Environment environment)
       environment_(std::move(environment)) {}
 
 void Agent::Start() {
-  mailbox_.Call({{"op", "hello"}});
+  json hello = {{"op", "hello"}};
+  if (environment_.prepares) hello["prepare"] = true;
+  mailbox_.Call(hello);
   CancelLeftovers();
   device_.Write(STUBDOMAIN_REG_INT_ENABLE, kInterrupts);
   // A restore may have happened while no agent was there.
@@ -170,6 +173,11 @@ void Agent::OnRequest(ClientId client, uid_t uid, const Packet& packet) {
       Register(client, uid, *thread);
     } else if (std::holds_alternative<InhibitRequest>(request)) {
       Inhibit(client);
+    } else if (const auto* check = std::get_if<CheckRequest>(&request)) {
+      mailbox_.Call({{"op", "check"}, {"plan", check->plan}});
+      environment_.answer(client, Checked(), false, -1);
+    } else if (std::holds_alternative<HistoryRequest>(request)) {
+      SendHistory(client);
     } else {
       SendStatus(client);
     }
@@ -215,6 +223,10 @@ void Agent::Wait(ClientId client, uid_t uid, const WaitRequest& request,
     if (request.thread != 0) message["thread"] = request.thread;
     if (request.importance != 0) message["importance"] = request.importance;
     if (request.elapsed_ms != 0) message["elapsed"] = request.elapsed_ms;
+    if (!request.depth.empty()) message["depth"] = request.depth;
+    if (request.evict_delay_ms) {
+      message["evict-delay"] = *request.evict_delay_ms;
+    }
     messages.push_back(std::move(message));
   }
   if (request.detach) {
@@ -331,6 +343,15 @@ void Agent::SendStatus(ClientId client) {
   environment_.answer(client, Status{std::move(status)}, false, -1);
 }
 
+void Agent::SendHistory(ClientId client) {
+  const json response = mailbox_.Call({{"op", "history"}});
+  const json* decisions = JsonReader(response, "").Array("decisions");
+  if (decisions == nullptr) {
+    throw RequestError(Reason::kDevice, "the device told no decisions");
+  }
+  environment_.answer(client, History{*decisions}, false, -1);
+}
+
 void Agent::OnGone(ClientId client) {
   if (inhibitors_.erase(client)) Undo({{"op", "allow"}});
   if (const auto node = threads_.extract(client)) {
@@ -370,7 +391,11 @@ void Agent::OnInterrupt() {
     if ((causes & kInterrupts) == 0) return;
     device_.Write(STUBDOMAIN_REG_INT_ACK, causes);
     try {
-      if (causes & STUBDOMAIN_INT_RESTORED) OnRestored();
+      if (causes & STUBDOMAIN_INT_RESTORED) {
+        OnRestored();
+      } else if (causes & STUBDOMAIN_INT_SUSPENDING) {
+        OnSuspending();
+      }
       FetchResults();
     } catch (const RequestError& error) {
       Log(error.what());
@@ -380,13 +405,18 @@ void Agent::OnInterrupt() {
   }
 }
 
+void Agent::OnSuspending() {
+  environment_.run_hooks(Hook::kSuspending);
+  mailbox_.Call({{"op", "prepared"}});
+}
+
 void Agent::OnRestored() {
   // The clock first: hooks need it, and after "ready" the kept replies flow,
   // and programs go on.
   if (const int error = StepWallClock(device_, clock_)) {
     Log(std::string("cannot set the wall clock: ") + std::strerror(error));
   }
-  environment_.run_hooks();
+  environment_.run_hooks(Hook::kRestored);
   mailbox_.Call({{"op", "ready"}});
 }
 
@@ -408,6 +438,10 @@ void Agent::FetchResults() {
     CancelOthers(client, number);
     const auto stubs = std::move(stubs_.extract(client).mapped());
     Ended ended{number, *outcome, *bytes};
+    if (const json* claim = reader.Object("claim")) {
+      ended.handler =
+          JsonReader(*claim, "ended.claim").String("handler").value_or("");
+    }
     if (stubs.size() > 1) {
       ended.socket =
           std::find(stubs.begin(), stubs.end(), number) - stubs.begin();

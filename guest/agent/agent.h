@@ -23,6 +23,7 @@
 
 #include "agent/detached_socket.h"
 #include "agent/device.h"
+#include "agent/hooks.h"
 #include "agent/mailbox.h"
 #include "agent/proc_net.h"
 #include "agent/wall_clock.h"
@@ -55,8 +56,10 @@ class Agent {
         find_socket;
     // How the agent learns of the device's interrupts, for "status".
     const char* interrupts;
-    // Runs the administrator's hooks after a restore, for a bounded time.
-    std::function<void()> run_hooks = [] {};
+    // Runs the administrator's hooks, for a bounded time.
+    std::function<void(Hook)> run_hooks = [](Hook) {};
+    // There are some for the time before a suspend.
+    bool prepares = false;
     std::function<Clock::time_point()> now = Clock::now;
   };
 
@@ -139,8 +142,10 @@ class Agent {
   // first; nothing if it had none.
   std::optional<uint32_t> TakeBack(ClientId client);
   void SendStatus(ClientId client);
+  void SendHistory(ClientId client);
   void CancelLeftovers();
   void Cancel(uint32_t stub);
+  void OnSuspending();
   void OnRestored();
   void FetchResults();
 

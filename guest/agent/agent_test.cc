@@ -87,7 +87,7 @@ class AgentTest : public testing::Test {
   FakeWallClock clock_;
   Loopback loopback_;
   std::optional<SocketEntry> found_socket_;
-  int hook_runs_ = 0;
+  std::vector<Hook> hooks_;
   Ops ops_before_hooks_;
   Agent::Clock::time_point now_;
   std::vector<Sent> sent_;
@@ -104,9 +104,9 @@ class AgentTest : public testing::Test {
                              const Endpoint&) { return found_socket_; },
        .interrupts = "fake",
        .run_hooks =
-           [this] {
+           [this](Hook hook) {
              ops_before_hooks_ = device_.TakeOps();
-             hook_runs_++;
+             hooks_.push_back(hook);
            },
        .now = [this] { return now_; }}};
 };
@@ -120,7 +120,8 @@ TEST(AgentStart, SaysHelloAndEnablesItsInterrupts) {
   agent.Start();
   EXPECT_EQ(device.TakeOps().front(), "hello");
   EXPECT_EQ(device.Peek(STUBDOMAIN_REG_INT_ENABLE),
-            STUBDOMAIN_INT_RESTORED | STUBDOMAIN_INT_ENDED);
+            STUBDOMAIN_INT_RESTORED | STUBDOMAIN_INT_ENDED |
+                STUBDOMAIN_INT_SUSPENDING);
 }
 
 TEST(AgentStart, CancelsAllThatAnAgentBeforeItLeft) {
@@ -346,9 +347,71 @@ TEST_F(SetTest, SocketThatListensWaitsForAConnection) {
 TEST_F(AgentTest, HooksRunBeforeItIsReady) {
   device_.Restore();
   agent_.OnInterrupt();
-  EXPECT_EQ(hook_runs_, 1);
+  EXPECT_EQ(hooks_, std::vector{Hook::kRestored});
   EXPECT_EQ(ops_before_hooks_, Ops{});
   EXPECT_EQ(device_.TakeOps(), (Ops{"ready", "results"}));
+}
+
+TEST_F(AgentTest, HooksRunBeforeItIsPrepared) {
+  device_.Announce();
+  agent_.OnInterrupt();
+  EXPECT_EQ(hooks_, std::vector{Hook::kSuspending});
+  EXPECT_EQ(ops_before_hooks_, Ops{});
+  EXPECT_EQ(device_.TakeOps(), (Ops{"prepared", "results"}));
+}
+
+TEST_F(AgentTest, OneThatIsRestoredAlreadyPreparesNothing) {
+  device_.Announce();
+  device_.Restore();
+  agent_.OnInterrupt();
+  EXPECT_EQ(hooks_, std::vector{Hook::kRestored});
+  EXPECT_EQ(device_.TakeOps(), (Ops{"ready", "results"}));
+}
+
+TEST(AgentStart, AsksToBeToldIfThereAreHooks) {
+  FakeDevice device;
+  FakeWallClock clock;
+  Agent agent(device, clock, {.prepares = true});
+  agent.Start();
+  EXPECT_EQ(device.Requests().front(),
+            (json{{"op", "hello"}, {"prepare", true}}));
+}
+
+// -- plans and decisions --
+
+TEST_F(AgentTest, PlanIsCheckedByTheDevice) {
+  Request(1, R"({"op":"check","plan":{"bytes":5}})");
+  EXPECT_EQ(TakeAnswer().answer, (json{{"checked", true}}));
+  EXPECT_EQ(device_.LastRequest(),
+            (json{{"op", "check"}, {"plan", {{"bytes", 5}}}}));
+  device_.AnswerNext(STUBDOMAIN_RESULT_REFUSED, "plan.bytes: too few");
+  Request(2, R"({"op":"check","plan":{"bytes":0}})");
+  ExpectError("refused", "plan.bytes: too few");
+  Request(3, R"({"op":"check"})");
+  ExpectError("invalid", "'plan' is missing");
+}
+
+TEST_F(AgentTest, HistoryIsTheDevices) {
+  device_.AnswerNext(STUBDOMAIN_RESULT_OK,
+                     R"({"decisions":[{"decided":"wake"}]})");
+  Request(1, R"({"op":"history"})");
+  EXPECT_EQ(TakeAnswer().answer,
+            json::parse(R"({"history":[{"decided":"wake"}]})"));
+}
+
+TEST_F(AgentTest, HandlerThatClaimedTheReplyIsNamed) {
+  const uint32_t stub = StartWait(1);
+  device_.EndWait(stub, "replied", 5, "late");
+  agent_.OnInterrupt();
+  EXPECT_EQ(TakeAnswer().answer.at("handler"), "late");
+}
+
+TEST_F(AgentTest, WaitSaysHowDeepToSleep) {
+  Request(1, R"({"op":"wait","depth":"idle","evict-delay":0})",
+          loopback_.guest());
+  const json wait = device_.LastRequest();
+  EXPECT_EQ(wait.at("depth"), "idle");
+  EXPECT_EQ(wait.at("evict-delay"), 0);
 }
 
 // -- threads and inhibits --

@@ -84,16 +84,27 @@ class FakeDevice : public Device {
     failure_ = {STUBDOMAIN_RESULT_REFUSED, text};
   }
 
-  void EndWait(uint32_t stub, const std::string& outcome, uint64_t bytes) {
+  void EndWait(uint32_t stub, const std::string& outcome, uint64_t bytes,
+               const std::string& handler = "") {
     const std::lock_guard lock(mutex_);
     waits_.erase(stub);
     ended_.push_back({{"stub", stub}, {"outcome", outcome}, {"bytes", bytes}});
+    if (!handler.empty()) {
+      ended_.back()["claim"] = {
+          {"handler", handler}, {"message", 0}, {"offset", bytes}};
+    }
     regs_[STUBDOMAIN_REG_INT_STATUS] |= STUBDOMAIN_INT_ENDED;
   }
 
   void Restore() {
     const std::lock_guard lock(mutex_);
     regs_[STUBDOMAIN_REG_INT_STATUS] |= STUBDOMAIN_INT_RESTORED;
+  }
+
+  // A suspend is about to begin.
+  void Announce() {
+    const std::lock_guard lock(mutex_);
+    regs_[STUBDOMAIN_REG_INT_STATUS] |= STUBDOMAIN_INT_SUSPENDING;
   }
 
   // A stub that is there already.

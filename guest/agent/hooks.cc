@@ -1,4 +1,4 @@
-// Programs of the administrator that run when the machine was restored.
+// Programs of the administrator that run before a suspend and after a restore.
 //
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
@@ -103,6 +103,10 @@ bool RunHook(const std::string& path, const std::string& event,
 }
 
 }  // namespace
+
+bool HasHooks(const std::string& directory) {
+  return !FindHooks(directory).empty();
+}
 
 void RunHooks(const std::string& directory, const std::string& event,
               std::chrono::milliseconds time) {

@@ -50,7 +50,15 @@ void Serve(const std::string& socket_path) {
              return FindSocket(guest, peer);
            },
        .interrupts = has_uio ? "uio" : "polling",
-       .run_hooks = [] { RunHooks(kPostRestoreHooks, "restored"); }});
+       .run_hooks =
+           [](Hook hook) {
+             if (hook == Hook::kSuspending) {
+               RunHooks(kPreSuspendHooks, "suspending");
+             } else {
+               RunHooks(kPostRestoreHooks, "restored");
+             }
+           },
+       .prepares = HasHooks(kPreSuspendHooks)});
   const UniqueFd stop = BlockStopSignals();
   agent.Start();
   if (has_uio) device.EnableInterrupt();

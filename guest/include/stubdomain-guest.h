@@ -114,6 +114,15 @@ struct sdg_options {
     uint32_t thread;       /* that waits, see sdg_register(); 0: none */
     uint32_t importance;   /* of the reply, 0 to 5 */
     uint32_t elapsed_ms;   /* since the program began to wait */
+    uint32_t depth;        /* how deep the machine may sleep: enum sdg_depth */
+    uint32_t evict_delay_ms; /* until its memory is given back; 0: as the host
+                            * says */
+};
+enum sdg_depth {
+    SDG_DEPTH_DEFAULT = 0, /* as the host says */
+    SDG_DEPTH_IDLE = 1,    /* its processors stop */
+    SDG_DEPTH_EVICT = 2,   /* its memory is given back, too */
+    SDG_DEPTH_AUTO = 3,    /* the same, if that is worth it */
 };
 /* The wait does not propose to suspend the machine. */
 #define SDG_NO_SUSPEND 1u

@@ -43,6 +43,8 @@ struct Options {
   uint32_t thread = 0;                   // see Registration
   uint32_t importance = 0;               // of the reply, 0 to 5
   std::chrono::milliseconds elapsed{0};  // since the program began to wait
+  sdg_depth depth = SDG_DEPTH_DEFAULT;   // how deep the machine may sleep
+  std::chrono::milliseconds evict_delay{0};  // 0: as the host says
 };
 
 struct End {
@@ -61,7 +63,9 @@ inline sdg_options ToC(const Options& options) {
           options.suspend ? 0 : SDG_NO_SUSPEND,
           options.thread,
           options.importance,
-          static_cast<uint32_t>(options.elapsed.count())};
+          static_cast<uint32_t>(options.elapsed.count()),
+          static_cast<uint32_t>(options.depth),
+          static_cast<uint32_t>(options.evict_delay.count())};
 }
 
 // A descriptor that holds something as long as it is open.

@@ -147,4 +147,21 @@ nlohmann::json QueryStatus(const std::string& path) {
   return status->status;
 }
 
+void CheckPlan(const std::string& path, const nlohmann::json& plan) {
+  Client client(path);
+  client.Send(CheckRequest{plan});
+  if (!std::holds_alternative<Checked>(client.Receive())) {
+    throw JsonError("the agent did not say what is of the plan");
+  }
+}
+
+nlohmann::json QueryHistory(const std::string& path) {
+  Client client(path);
+  client.Send(HistoryRequest());
+  const Answer answer = client.Receive();
+  const auto* history = std::get_if<History>(&answer);
+  if (history == nullptr) throw JsonError("the agent answered no history");
+  return history->decisions;
+}
+
 }  // namespace stubdomain

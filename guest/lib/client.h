@@ -66,6 +66,12 @@ Client Inhibit(const std::string& path);
 // Throws as Client does, and JsonError.
 nlohmann::json QueryStatus(const std::string& path);
 
+// Whether the host would take the plan. Throws as Client does, and JsonError.
+void CheckPlan(const std::string& path, const nlohmann::json& plan);
+
+// What was decided about suspends, the oldest first. Throws as before.
+nlohmann::json QueryHistory(const std::string& path);
+
 }  // namespace stubdomain
 
 #endif  // STUBDOMAIN_GUEST_LIB_CLIENT_H_

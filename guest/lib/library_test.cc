@@ -272,11 +272,15 @@ TEST_F(LibraryTest, ThreadsAndInhibitsHoldUntilTheyAreDropped) {
     sdg::Wait wait(loopback_.guest(),
                    {.thread = thread->thread(),
                     .importance = 5,
-                    .elapsed = std::chrono::milliseconds(30)});
+                    .elapsed = std::chrono::milliseconds(30),
+                    .depth = SDG_DEPTH_IDLE,
+                    .evict_delay = std::chrono::milliseconds(70)});
     AwaitWaits(1);
     EXPECT_EQ(device_.LastRequest().at("thread"), thread->thread());
     EXPECT_EQ(device_.LastRequest().at("importance"), 5);
     EXPECT_EQ(device_.LastRequest().at("elapsed"), 30);
+    EXPECT_EQ(device_.LastRequest().at("depth"), "idle");
+    EXPECT_EQ(device_.LastRequest().at("evict-delay"), 70);
   }
   AwaitWaits(0);
   {

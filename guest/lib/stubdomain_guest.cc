@@ -130,6 +130,12 @@ Client BeginWait(const int* fds, size_t count, const sdg_options* options) {
   request.thread = known.thread;
   request.importance = known.importance;
   request.elapsed_ms = known.elapsed_ms;
+  constexpr const char* kDepths[] = {"", "idle", "evict", "auto"};
+  if (known.depth >= std::size(kDepths)) {
+    throw RequestError(Reason::kInvalid, "the depth is not known");
+  }
+  request.depth = kDepths[known.depth];
+  if (known.evict_delay_ms != 0) request.evict_delay_ms = known.evict_delay_ms;
   return StartWait({fds, count}, known.plan_json, known.timeout_ms,
                    std::move(request));
 }

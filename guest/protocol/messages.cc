@@ -97,6 +97,10 @@ WaitRequest ParseWait(JsonReader& reader) {
   wait.thread = number("thread", UINT32_MAX);
   wait.importance = number("importance", kMaxImportance);
   wait.elapsed_ms = number("elapsed", UINT32_MAX);
+  wait.depth = reader.String("depth").value_or("");
+  if (const auto delay = reader.Number("evict-delay", 0, UINT32_MAX)) {
+    wait.evict_delay_ms = static_cast<uint32_t>(*delay);
+  }
   ParseOptions(reader, wait);
   return wait;
 }
@@ -138,6 +142,8 @@ std::string Encode(const Request& request) {
     if (wait->thread != 0) object["thread"] = wait->thread;
     if (wait->importance != 0) object["importance"] = wait->importance;
     if (wait->elapsed_ms != 0) object["elapsed"] = wait->elapsed_ms;
+    if (!wait->depth.empty()) object["depth"] = wait->depth;
+    if (wait->evict_delay_ms) object["evict-delay"] = *wait->evict_delay_ms;
     for (const auto& received : wait->received) {
       object["received"].push_back(received ? json(*received) : json());
     }
@@ -155,6 +161,10 @@ std::string Encode(const Request& request) {
     if (!thread->name.empty()) object["name"] = thread->name;
   } else if (std::holds_alternative<InhibitRequest>(request)) {
     object = {{"op", "inhibit"}};
+  } else if (const auto* check = std::get_if<CheckRequest>(&request)) {
+    object = {{"op", "check"}, {"plan", check->plan}};
+  } else if (std::holds_alternative<HistoryRequest>(request)) {
+    object = {{"op", "history"}};
   } else {
     object = {{"op", "status"}};
   }
@@ -177,10 +187,16 @@ Request ParseRequest(std::string_view text) {
     request = ParseRegister(reader);
   } else if (*op == "inhibit") {
     request = InhibitRequest();
+  } else if (*op == "check") {
+    const json* plan = reader.Object("plan");
+    if (plan == nullptr) reader.Missing("plan");
+    request = CheckRequest{*plan};
+  } else if (*op == "history") {
+    request = HistoryRequest();
   } else if (*op != "status") {
     throw JsonError(
         "'op': expected \"wait\", \"listen\", \"cancel\", \"register\", "
-        "\"inhibit\" or \"status\"");
+        "\"inhibit\", \"status\", \"check\" or \"history\"");
   }
   reader.Finish();
   return request;
@@ -199,12 +215,17 @@ std::string Encode(const Answer& answer) {
               {"bytes", ended->bytes}};
     if (ended->stub) object["stub"] = *ended->stub;
     if (ended->socket) object["socket"] = *ended->socket;
+    if (!ended->handler.empty()) object["handler"] = ended->handler;
   } else if (const auto* registered = std::get_if<Registered>(&answer)) {
     object = {{"thread", registered->thread}};
   } else if (std::holds_alternative<Inhibited>(answer)) {
     object = {{"inhibited", true}};
   } else if (const auto* status = std::get_if<Status>(&answer)) {
     object = {{"status", status->status}};
+  } else if (std::holds_alternative<Checked>(answer)) {
+    object = {{"checked", true}};
+  } else if (const auto* history = std::get_if<History>(&answer)) {
+    object = {{"history", history->decisions}};
   } else {
     const auto& error = std::get<RequestError>(answer);
     object = {{"error", error.what()}, {"reason", ReasonName(error.reason())}};
@@ -241,6 +262,8 @@ Answer ParseAnswer(std::string_view text) {
     return Registered{static_cast<uint32_t>(*thread)};
   }
   if (reader.Boolean("inhibited")) return Inhibited();
+  if (reader.Boolean("checked")) return Checked();
+  if (const json* history = reader.Array("history")) return History{*history};
   const auto stub = reader.Number("stub", 0, UINT32_MAX);
   if (const auto name = reader.String("outcome")) {
     const auto outcome = OutcomeFromName(*name);
@@ -248,7 +271,8 @@ Answer ParseAnswer(std::string_view text) {
     const auto bytes = reader.Number("bytes", 0, UINT64_MAX);
     if (!bytes) reader.Missing("bytes");
     return Ended{stub, *outcome, *bytes,
-                 reader.Number("socket", 0, kMaxSockets - 1)};
+                 reader.Number("socket", 0, kMaxSockets - 1),
+                 reader.String("handler").value_or("")};
   }
   if (const json* stubs = reader.Array("stubs")) return ParseStubs(*stubs);
   if (!stub) reader.Missing("stub");

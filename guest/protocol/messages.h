@@ -8,6 +8,7 @@
 //   {"op": "listen", "port": N, "accept": "answer", "guest-port": N, ...}
 //     -> {"stub": N} or {"stubs": [N, ...]}              the wait is accepted
 //     -> {"stub": N, "outcome": "replied", "bytes": N}   the wait is over
+//                                        (+ "handler": NAME, which said so)
 //                                        (+ a socket, if it was detached;
 //                                        "socket": INDEX, if there are some)
 //   {"op": "cancel"}                                       after one of these
@@ -17,6 +18,10 @@
 //     -> {"inhibited": true}                   until the connection is closed
 //   {"op": "status"}
 //     -> {"status": {...}}
+//   {"op": "check", "plan": {...}}
+//     -> {"checked": true}                        the host would take the plan
+//   {"op": "history"}
+//     -> {"history": [{...}, ...]}
 //   anything may be answered by
 //     -> {"error": "text", "reason": "invalid"}
 //
@@ -100,6 +105,8 @@ struct WaitRequest {
   uint32_t thread = 0;      // that is registered; 0: none
   uint32_t importance = 0;  // at most kMaxImportance
   uint32_t elapsed_ms = 0;
+  std::string depth;  // empty: the host's policy
+  std::optional<uint32_t> evict_delay_ms;
   // The connection is taken from the socket that came along, and goes on in
   // another one that comes with the outcome.
   bool detach = false;
@@ -131,8 +138,17 @@ struct InhibitRequest {};
 
 struct StatusRequest {};
 
-using Request = std::variant<WaitRequest, ListenRequest, CancelRequest,
-                             RegisterRequest, InhibitRequest, StatusRequest>;
+// Whether the host would take a plan.
+struct CheckRequest {
+  nlohmann::json plan = nlohmann::json::object();
+};
+
+// What was decided about suspends of this machine, and why.
+struct HistoryRequest {};
+
+using Request =
+    std::variant<WaitRequest, ListenRequest, CancelRequest, RegisterRequest,
+                 InhibitRequest, StatusRequest, CheckRequest, HistoryRequest>;
 
 std::string Encode(const Request& request);
 // Throws JsonError.
@@ -154,14 +170,22 @@ struct Ended {
   uint64_t bytes;  // bytes of the reply that had come by then
   // Which socket it was, if the wait was for more than one.
   std::optional<size_t> socket = std::nullopt;
+  // Which handler of the plan ended it; empty: none.
+  std::string handler{};
 };
 
 struct Status {
   nlohmann::json status;
 };
 
-using Answer =
-    std::variant<Accepted, Ended, Registered, Inhibited, Status, RequestError>;
+struct Checked {};
+
+struct History {
+  nlohmann::json decisions;  // StubdomainDecision, the oldest first
+};
+
+using Answer = std::variant<Accepted, Ended, Registered, Inhibited, Status,
+                            Checked, History, RequestError>;
 
 std::string Encode(const Answer& answer);
 // Throws JsonError. Members that are not known are ignored, so that an agent

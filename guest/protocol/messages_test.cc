@@ -70,7 +70,7 @@ TEST(ParseRequest, ErrorsNameThePlace) {
   EXPECT_EQ(RequestErrorOf("{}"), "'op' is missing");
   EXPECT_EQ(RequestErrorOf(R"({"op":"stop"})"),
             "'op': expected \"wait\", \"listen\", \"cancel\", \"register\", "
-            "\"inhibit\" or \"status\"");
+            "\"inhibit\", \"status\", \"check\" or \"history\"");
   EXPECT_EQ(RequestErrorOf(R"({"op":"wait","importance":6})"),
             "'importance': expected a whole number from 0 to 5");
   EXPECT_EQ(RequestErrorOf(R"({"op":"register","name":")" +

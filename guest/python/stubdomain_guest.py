@@ -84,11 +84,15 @@ class End(typing.NamedTuple):
     socket: int
 
 
+_DEPTHS = (None, "idle", "evict", "auto")
+
+
 class _Options(ctypes.Structure):
     _fields_ = [("size", ctypes.c_size_t), ("plan_json", ctypes.c_char_p),
                 ("timeout_ms", ctypes.c_uint32), ("flags", ctypes.c_uint32),
                 ("thread", ctypes.c_uint32), ("importance", ctypes.c_uint32),
-                ("elapsed_ms", ctypes.c_uint32)]
+                ("elapsed_ms", ctypes.c_uint32), ("depth", ctypes.c_uint32),
+                ("evict_delay_ms", ctypes.c_uint32)]
 
 
 class _End(ctypes.Structure):
@@ -130,7 +134,7 @@ def _descriptors(sockets):
     return (ctypes.c_int * len(fds))(*fds), len(fds)
 
 
-def _options(plan, timeout, suspend, thread, importance):
+def _options(plan, timeout, suspend, thread, importance, depth):
     """`timeout`: seconds; None: no limit."""
     milliseconds = 0 if timeout is None else max(1, round(timeout * 1000))
     if not 0 <= milliseconds < 1 << 32:
@@ -138,11 +142,12 @@ def _options(plan, timeout, suspend, thread, importance):
     return _Options(ctypes.sizeof(_Options),
                     None if plan is None else json.dumps(plan).encode(),
                     milliseconds, 0 if suspend else _NO_SUSPEND,
-                    thread.number if thread else 0, importance, 0)
+                    thread.number if thread else 0, importance, 0,
+                    _DEPTHS.index(depth), 0)
 
 
 def wait(sockets, plan=None, *, timeout=None, suspend=True, thread=None,
-         importance=0):
+         importance=0, depth=None):
     """Wait for the reply on a socket, or on the first of several; returns the End.
 
     `plan`: handling plan, such as {"bytes": 1000}; None: the first byte.
@@ -150,9 +155,11 @@ def wait(sockets, plan=None, *, timeout=None, suspend=True, thread=None,
     `suspend`: whether to propose that the machine be suspended.
     `thread`: the Registration of the thread that waits.
     `importance`: of the reply, 0 to 5.
+    `depth`: how deep the machine may sleep, "idle", "evict" or "auto"; None: as
+    the host says.
     """
     end = _End()
-    options = _options(plan, timeout, suspend, thread, importance)
+    options = _options(plan, timeout, suspend, thread, importance, depth)
     _check(_library.sdg_wait_any(*_descriptors(sockets), options, end))
     return end.value()
 
@@ -165,9 +172,9 @@ class Wait:
     """
 
     def __init__(self, sockets, plan=None, *, timeout=None, suspend=True,
-                 thread=None, importance=0):
+                 thread=None, importance=0, depth=None):
         self._wait = -1
-        options = _options(plan, timeout, suspend, thread, importance)
+        options = _options(plan, timeout, suspend, thread, importance, depth)
         self._wait = _check(
             _library.sdg_wait_begin(*_descriptors(sockets), options))
 

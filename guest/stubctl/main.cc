@@ -41,7 +41,8 @@ enum ExitCode {
 };
 
 constexpr char kExitCodes[] =
-    "Exit status: 0 replied (status: shown), 1 failed (no agent, or it does "
+    "Exit status: 0 replied (shown, or the plan is good), 1 failed (no agent, "
+    "or it does "
     "not work),\n2 wrong usage, 3 timeout, 4 closed by the peer, 5 reset, 6 "
     "cancelled by the host,\n7 refused.";
 
@@ -74,6 +75,8 @@ struct Options {
   bool no_suspend = false;
   uint32_t thread = 0;
   uint32_t importance = 0;
+  std::string depth;
+  std::optional<uint32_t> evict_delay_ms;
   std::vector<std::string> command;
 };
 
@@ -122,8 +125,9 @@ ExitCode RunWait(const Options& options, Request request) {
   if (options.as_json) {
     std::cout << Encode(ended) << "\n";
   } else {
-    std::cout << OutcomeName(ended.outcome) << ", " << ended.bytes
-              << " bytes\n";
+    std::cout << OutcomeName(ended.outcome) << ", " << ended.bytes << " bytes";
+    if (!ended.handler.empty()) std::cout << ", by " << ended.handler;
+    std::cout << "\n";
   }
   return CodeOf(ended.outcome);
 }
@@ -133,6 +137,8 @@ ExitCode Wait(const Options& options) {
   if (!options.addresses.empty()) request.flow = ParseFlow(options.addresses);
   request.thread = options.thread;
   request.importance = options.importance;
+  request.depth = options.depth;
+  request.evict_delay_ms = options.evict_delay_ms;
   return RunWait(options, request);
 }
 
@@ -207,6 +213,26 @@ ExitCode ShowThreads(const Options& options) {
   return kReplied;
 }
 
+ExitCode CheckPlanFile(const Options& options) {
+  CheckPlan(options.socket, ReadPlan(options.plan_file));
+  if (options.as_json) {
+    std::cout << Encode(Checked()) << "\n";
+  } else {
+    std::cout << options.plan_file << ": ok\n";
+  }
+  return kReplied;
+}
+
+ExitCode ShowHistory(const Options& options) {
+  const json decisions = QueryHistory(options.socket);
+  if (options.as_json) {
+    for (const json& decision : decisions) std::cout << decision.dump() << "\n";
+  } else {
+    std::cout << HistoryText(decisions);
+  }
+  return kReplied;
+}
+
 int Report(const Options& options, const RequestError& error) {
   if (options.as_json) std::cout << Encode(error) << "\n";
   std::cerr << "stubctl: " << ReasonName(error.reason()) << ": " << error.what()
@@ -257,6 +283,15 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(0, 5))
       ->capture_default_str();
 
+  wait->add_option("--depth", options.depth,
+                   "How deep the machine may sleep: idle, evict or auto; "
+                   "default: as the host says")
+      ->check(CLI::IsMember({"idle", "evict", "auto"}));
+  wait->add_option("--evict-delay", options.evict_delay_ms,
+                   "Milliseconds until its memory is given back; default: as "
+                   "the host says")
+      ->type_name("MS");
+
   CLI::App* listen = app.add_subcommand(
       "listen",
       "Wait for a new TCP connection to a port of this machine, which may be "
@@ -280,6 +315,16 @@ int Main(int argc, char** argv) {
       "suspended.");
   CLI::App* threads = app.add_subcommand(
       "threads", "Show the threads that are registered through this agent.");
+  CLI::App* history = app.add_subcommand(
+      "history", "Show what the host decided last about suspends, and why.");
+  CLI::App* plan = app.add_subcommand("plan", "Handling plans.");
+  plan->require_subcommand(1);
+  CLI::App* check = plan->add_subcommand(
+      "check", "Ask the host whether it would take a plan.");
+  check->footer(kExitCodes);
+  check->add_option("file", options.plan_file, "Handling plan, JSON")
+      ->type_name("FILE")
+      ->required();
   CLI::App* inhibit = app.add_subcommand(
       "inhibit",
       "Run a command; meanwhile no wait suspends the virtual machine. The exit "
@@ -295,6 +340,8 @@ int Main(int argc, char** argv) {
   try {
     if (status->parsed()) return ShowStatus(options);
     if (threads->parsed()) return ShowThreads(options);
+    if (history->parsed()) return ShowHistory(options);
+    if (check->parsed()) return CheckPlanFile(options);
     if (inhibit->parsed()) {
       options.command = inhibit->remaining();
       return Inhibited(options);

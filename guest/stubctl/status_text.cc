@@ -48,8 +48,11 @@ std::string StubText(const json& stub) {
   JsonReader flow(*flow_json, "stubs.flow");
   std::ostringstream text;
   text << "stub " << Figure(reader, "stub") << ": " << EndText(flow, "guest")
-       << " <- " << EndText(flow, "peer") << ", " << Figure(reader, "bytes")
-       << " of " << Figure(reader, "wanted") << " bytes";
+       << " <- " << EndText(flow, "peer") << ", " << Figure(reader, "bytes");
+  // With a plan, no number of bytes is waited for.
+  if (const uint64_t wanted = Figure(reader, "wanted"))
+    text << " of " << wanted;
+  text << " bytes";
   if (const auto accept = reader.String("accept")) {
     text << ", to " << *accept << " who connects";
   }
@@ -84,6 +87,33 @@ std::string ThreadsText(const json& threads) {
     text << "thread " << Figure(reader, "thread");
     const std::string name = reader.String("name").value_or("");
     if (!name.empty()) text << ": " << name;
+    text << "\n";
+  }
+  return text.str();
+}
+
+std::string HistoryText(const json& decisions) {
+  std::ostringstream text;
+  for (const json& decision : decisions) {
+    JsonReader reader(decision, "history");
+    text << Figure(reader, "age")
+         << " ms ago: " << reader.String("decided").value_or("?")
+         << ", because of " << reader.String("why").value_or("?");
+    if (const uint64_t registered = Figure(reader, "registered")) {
+      text << "; " << Figure(reader, "waiting") << " of " << registered
+           << " threads waited, " << Figure(reader, "needed") << " had to";
+    }
+    if (const uint64_t answered = Figure(reader, "answered")) {
+      text << "; " << answered << " of " << Figure(reader, "awaited")
+           << " were answered, " << Figure(reader, "replies") << " had to be";
+    }
+    if (const auto due = reader.Number("due", 0, UINT64_MAX)) {
+      text << "; due in " << *due << " ms";
+    }
+    if (const auto expected = reader.Number("expected", 0, UINT64_MAX)) {
+      text << "; a wake was expected in " << *expected << " ms, and "
+           << Figure(reader, "least") << " ms are worth it";
+    }
     text << "\n";
   }
   return text.str();

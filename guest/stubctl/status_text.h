@@ -17,6 +17,9 @@ std::string StatusText(const nlohmann::json& status);
 // The same of what it says of threads.
 std::string ThreadsText(const nlohmann::json& threads);
 
+// `decisions` is the agent's answer to a history request.
+std::string HistoryText(const nlohmann::json& decisions);
+
 }  // namespace stubdomain
 
 #endif  // STUBDOMAIN_GUEST_STUBCTL_STATUS_TEXT_H_

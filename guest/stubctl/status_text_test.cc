@@ -61,6 +61,42 @@ TEST(StatusText, StubForNewConnectionsHasNoPeer) {
                 "laid by the guest\n");
 }
 
+TEST(StatusText, StubWithAPlanWantsNoNumberOfBytes) {
+  EXPECT_EQ(
+      StatusText(StatusWith({{{"stub", 1},
+                              {"owner", "guest"},
+                              {"bytes", 7},
+                              {"wanted", 0},
+                              {"flow", json::object()}}})),
+      std::string(kHead) + "stub 1: any <- any, 7 bytes, laid by the guest\n");
+}
+
+TEST(HistoryText, EachDecisionIsALine) {
+  const json nothing = {{"registered", 0}, {"answered", 0}, {"least", 0}};
+  json stay = nothing;
+  stay.update({{"decided", "stay"},
+               {"why", "short"},
+               {"age", 70},
+               {"due", 900},
+               {"expected", 1000},
+               {"least", 2000}});
+  json sleep = nothing;
+  sleep.update({{"decided", "sleep"},
+                {"why", "replies"},
+                {"age", 5},
+                {"registered", 3},
+                {"waiting", 2},
+                {"needed", 2},
+                {"answered", 1},
+                {"awaited", 2},
+                {"replies", 2}});
+  EXPECT_EQ(HistoryText({stay, sleep}),
+            "70 ms ago: stay, because of short; due in 900 ms; a wake was "
+            "expected in 1000 ms, and 2000 ms are worth it\n"
+            "5 ms ago: sleep, because of replies; 2 of 3 threads waited, 2 had "
+            "to; 1 of 2 were answered, 2 had to be\n");
+}
+
 TEST(StatusText, NoStubsAreNoLines) {
   EXPECT_EQ(StatusText(StatusWith(json::array())), kHead);
 }

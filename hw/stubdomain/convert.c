@@ -259,6 +259,15 @@ bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
            plan_from_qapi(wait->plan, out, errp);
 }
 
+bool stubdomain_check_plan(StubdomainPlan *plan, Error **errp)
+{
+    struct sd_wait wait = { };
+    bool ok = plan_from_qapi(plan, &wait, errp);
+
+    stubdomain_wait_clear(&wait);
+    return ok;
+}
+
 void stubdomain_wait_clear(struct sd_wait *wait)
 {
     sd_plan_free(wait->plan);

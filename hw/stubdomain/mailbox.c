@@ -66,6 +66,14 @@ static void collect_ended(StubdomainPCI *dev, StubdomainGuestResponse *response)
         ended->stub = dev->ended[i].stub;
         ended->outcome = (StubdomainOutcome)dev->ended[i].outcome;
         ended->bytes = dev->ended[i].bytes;
+        if (dev->ended[i].claim.handler[0]) {
+            ended->claim = g_new(StubdomainPlanClaim, 1);
+            *ended->claim = (StubdomainPlanClaim) {
+                .handler = g_strdup(dev->ended[i].claim.handler),
+                .message = dev->ended[i].claim.message,
+                .offset = dev->ended[i].claim.offset,
+            };
+        }
         QAPI_LIST_APPEND(tail, ended);
     }
     dev->ended_count -= count;
@@ -177,7 +185,19 @@ static uint32_t execute(StubdomainPCI *dev,
     switch (request->op) {
     case STUBDOMAIN_GUEST_OP_HELLO:
     case STUBDOMAIN_GUEST_OP_BYE:
-        sd_agent(dev->core, request->op == STUBDOMAIN_GUEST_OP_HELLO);
+        sd_agent(dev->core, request->op == STUBDOMAIN_GUEST_OP_HELLO,
+                 request->op == STUBDOMAIN_GUEST_OP_HELLO &&
+                 request->u.hello.prepare);
+        return STUBDOMAIN_RESULT_OK;
+    case STUBDOMAIN_GUEST_OP_PREPARED:
+        sd_prepared(dev->core, stubdomain_now());
+        return STUBDOMAIN_RESULT_OK;
+    case STUBDOMAIN_GUEST_OP_CHECK:
+        return stubdomain_check_plan(request->u.check.plan, errp)
+               ? STUBDOMAIN_RESULT_OK : STUBDOMAIN_RESULT_REFUSED;
+    case STUBDOMAIN_GUEST_OP_HISTORY:
+        response->has_decisions = true;
+        response->decisions = stubdomain_decisions_to_qapi(dev);
         return STUBDOMAIN_RESULT_OK;
     case STUBDOMAIN_GUEST_OP_READY:
         sd_ready(dev->core, stubdomain_now());

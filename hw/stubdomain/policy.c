@@ -21,6 +21,9 @@ static const struct {
       "Milliseconds from a wait message to the suspend that it proposes" },
     { "ready-timeout", offsetof(StubdomainPCI, config.ready_timeout_ms),
       "Milliseconds for which a restored guest's agent may take to be ready" },
+    { "prepare-timeout", offsetof(StubdomainPCI, config.prepare_timeout_ms),
+      "Milliseconds for which an agent that runs hooks before a suspend may "
+      "take; 0: it is not told" },
     { "keepalive", offsetof(StubdomainPCI, config.keepalive_ms),
       "Milliseconds between keep-alives to the peers of a suspended guest; "
       "0: none" },

@@ -198,6 +198,13 @@ static void on_suspend(void *opaque, bool evict)
     }
 }
 
+static void on_prepare(void *opaque, bool begins)
+{
+    trace_stubdomain_prepare(begins);
+    stubdomain_interrupt(opaque, begins ? STUBDOMAIN_INT_SUSPENDING
+                                        : STUBDOMAIN_INT_RESTORED);
+}
+
 static void on_evict(void *opaque)
 {
     StubdomainPCI *dev = opaque;
@@ -423,6 +430,7 @@ bool stubdomain_run_init(StubdomainPCI *dev, Error **errp)
     static const struct sd_callbacks callbacks = {
         .send = on_send,
         .suspend = on_suspend,
+        .prepare = on_prepare,
         .evict = on_evict,
         .restore = on_restore,
         .waiting = on_waiting,

@@ -31,20 +31,30 @@ static int stubdomain_post_save(void *opaque)
     return 0;
 }
 
-static bool ended_ok(StubdomainPCI *dev)
+/* Before they are loaded. */
+static bool ended_count_ok(void *opaque, int version_id)
 {
+    StubdomainPCI *dev = opaque;
+
     if (dev->ended_count > STUBDOMAIN_MAX_ENDED) {
         error_report("%s: %u ended waits, at most %u are possible",
                      stubdomain_name(dev), dev->ended_count,
                      STUBDOMAIN_MAX_ENDED);
         return false;
     }
+    return true;
+}
+
+static bool ended_ok(StubdomainPCI *dev)
+{
     for (uint32_t i = 0; i < dev->ended_count; i++) {
         if ((unsigned)dev->ended[i].outcome > SD_CANCELLED) {
             error_report("%s: an ended wait has outcome %u, which there is not",
                          stubdomain_name(dev), dev->ended[i].outcome);
             return false;
         }
+        /* What is behind the name does not matter. */
+        dev->ended[i].claim.handler[SD_HANDLER_MAX] = 0;
     }
     return true;
 }
@@ -80,20 +90,24 @@ static int stubdomain_post_load(void *opaque, int version_id)
 
 static const VMStateDescription vmstate_stubdomain_ended = {
     .name = "stubdomain-pci/ended",
-    .version_id = 1,
-    .minimum_version_id = 1,
+    .version_id = 2,
+    .minimum_version_id = 2,
     .fields = (const VMStateField[]) {
         VMSTATE_UINT32(stub, struct sd_ended),
         VMSTATE_UINT32(outcome, struct sd_ended),
         VMSTATE_UINT64(bytes, struct sd_ended),
+        VMSTATE_BUFFER_UNSAFE(claim.handler, struct sd_ended, 2,
+                              SD_HANDLER_MAX + 1),
+        VMSTATE_UINT32(claim.message, struct sd_ended),
+        VMSTATE_UINT64(claim.offset, struct sd_ended),
         VMSTATE_END_OF_LIST()
     }
 };
 
 const VMStateDescription stubdomain_vmstate = {
     .name = TYPE_STUBDOMAIN_PCI,
-    .version_id = 1,
-    .minimum_version_id = 1,
+    .version_id = 2,
+    .minimum_version_id = 2,
     .pre_save = stubdomain_pre_save,
     .post_save = stubdomain_post_save,
     .post_load = stubdomain_post_load,
@@ -108,8 +122,10 @@ const VMStateDescription stubdomain_vmstate = {
         VMSTATE_UINT32(host_time_high, StubdomainPCI),
         VMSTATE_UINT32(figures.restores, StubdomainPCI),
         VMSTATE_UINT32(ended_count, StubdomainPCI),
-        VMSTATE_STRUCT_ARRAY(ended, StubdomainPCI, STUBDOMAIN_MAX_ENDED, 1,
-                             vmstate_stubdomain_ended, struct sd_ended),
+        VMSTATE_VALIDATE("number of ended waits", ended_count_ok),
+        VMSTATE_STRUCT_VARRAY_UINT32(ended, StubdomainPCI, ended_count, 2,
+                                     vmstate_stubdomain_ended,
+                                     struct sd_ended),
         VMSTATE_UINT32(last_stub, StubdomainPCI),
         VMSTATE_UINT32(forgotten_stub, StubdomainPCI),
         VMSTATE_UINT32(saved_size, StubdomainPCI),

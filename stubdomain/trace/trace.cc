@@ -68,6 +68,10 @@ sd_callbacks Trace::Callbacks() {
           [](void* self, bool evict) {
             static_cast<Trace*>(self)->Note(evict ? "suspend" : "idle");
           },
+      .prepare =
+          [](void* self, bool begins) {
+            static_cast<Trace*>(self)->Note(begins ? "prepare" : "in vain");
+          },
       .evict = [](void* self) { static_cast<Trace*>(self)->Note("evict"); },
       .restore =
           [](void* self, sd_reason reason) {
@@ -288,8 +292,13 @@ sd_refusal Trace::Wait(const sd_wait& wait, uint32_t* number) {
   return refusal;
 }
 
-void Trace::Agent(bool present) {
-  sd_agent(stub_, present);
+void Trace::Agent(bool present, bool prepares) {
+  sd_agent(stub_, present, prepares);
+  After();
+}
+
+void Trace::Prepared() {
+  sd_prepared(stub_, now_);
   After();
 }
 

@@ -80,7 +80,8 @@ class Trace {
   // A wait of the guest that proposes a suspend.
   static sd_wait WaitOn(const Talk& talk);
   sd_refusal Wait(const sd_wait& wait, uint32_t* number = nullptr);
-  void Agent(bool present);
+  void Agent(bool present, bool prepares = false);
+  void Prepared();
   void Ready();
   sd_refusal Suspend(sd_depth depth = SD_DEPTH_EVICT);
   sd_refusal Restore();

@@ -151,7 +151,9 @@ void Events::PlaySegment(Input& input) {
 }
 
 void Events::PlayPolicy(Input& input) {
-  switch (input.Below(7)) {
+  switch (input.Below(8)) {
+    case 7:
+      return glue_->Prepared();
     case 0:
       return glue_->RegisterThread();
     case 1:
@@ -254,7 +256,7 @@ void Events::PlayOne(Input& input) {
     case 10:
       return glue_->Ready();
     case 11:
-      return glue_->Agent(input.Bool());
+      return glue_->Agent(input.Bool(), input.Bool());
     case 12:
       return glue_->Refuse(input.Bool());
     case 13:

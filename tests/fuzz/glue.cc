@@ -38,6 +38,8 @@ sd_callbacks Glue::Callbacks() {
             return kSelf(opaque)->OnSend(to, *frame);
           },
       .suspend = [](void* opaque, bool) { kSelf(opaque)->OnSuspend(); },
+      .prepare = [](void* opaque,
+                    bool begins) { kSelf(opaque)->OnPrepare(begins); },
       .evict = [](void* opaque) { kSelf(opaque)->OnEvict(); },
       .restore = [](void* opaque, sd_reason) { kSelf(opaque)->OnRestore(); },
       .waiting =
@@ -89,6 +91,13 @@ bool Glue::OnSend(sd_side to, const sd_frame& frame) {
 void Glue::OnSuspend() {
   Check(!asked_ && !stopped_, "a running VM is suspended");
   asked_ = true;
+  preparing_ = false;
+}
+
+void Glue::OnPrepare(bool begins) {
+  Check(!asked_ && !stopped_, "a running VM prepares");
+  Check(begins != preparing_ || foreign_, "an agent is told once");
+  preparing_ = begins;
 }
 
 void Glue::OnEvict() {
@@ -171,6 +180,7 @@ void Glue::Running() {
 }
 
 void Glue::Reset() {
+  preparing_ = false;
   sd_on_reset(stub_.get(), now_);
   After();
   Check(foreign_ || waits_.empty(), "a reset ends all waits");
@@ -237,8 +247,14 @@ void Glue::Policy(const sd_policy& policy) {
   After();
 }
 
-void Glue::Agent(bool present) {
-  sd_agent(stub_.get(), present);
+void Glue::Prepared() {
+  sd_prepared(stub_.get(), now_);
+  After();
+}
+
+void Glue::Agent(bool present, bool prepares) {
+  preparing_ = false;
+  sd_agent(stub_.get(), present, prepares);
   After();
 }
 
@@ -266,7 +282,7 @@ void Glue::HandOver() {
   stub_ = std::move(next);
   // Asked to suspend, a VM is stopped before it is saved.
   stopped_ = asked_;
-  restored_ = false;
+  restored_ = preparing_ = false;
   After();
 }
 

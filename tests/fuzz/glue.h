@@ -61,7 +61,8 @@ class Glue {
   void VcpusIdle(bool idle);
   void Costs(const sd_costs& costs);
   void Policy(const sd_policy& policy);
-  void Agent(bool present);
+  void Agent(bool present, bool prepares);
+  void Prepared();
   void Ready();
   // Frames are refused from now on, or taken (again).
   void Refuse(bool refuse);
@@ -82,6 +83,7 @@ class Glue {
   Stub MakeStub();
   bool OnSend(sd_side to, const sd_frame& frame);
   void OnSuspend();
+  void OnPrepare(bool begins);
   void OnEvict();
   void OnRestore();
   void OnWaiting(uint32_t number);
@@ -92,9 +94,10 @@ class Glue {
   uint64_t now_ = 1'000'000'000;
   bool dispatching_ = false;
   bool refuse_ = false;
-  bool asked_ = false;     // to suspend
-  bool stopped_ = false;   // for that
-  bool restored_ = false;  // was asked to restore since
+  bool preparing_ = false;  // the agent was told of a suspend
+  bool asked_ = false;      // to suspend
+  bool stopped_ = false;    // for that
+  bool restored_ = false;   // was asked to restore since
   // From a state that says so itself: not known to us.
   bool foreign_ = false;
   std::set<uint32_t> waits_;

@@ -74,7 +74,8 @@ def test_has_its_files_and_no_others(tree):
 
 
 def test_has_a_place_for_hooks(tree):
-    assert (tree / "etc/stubdomain/post.d").is_dir()
+    for name in ("pre.d", "post.d"):
+        assert (tree / "etc/stubdomain" / name).is_dir()
 
 
 def test_modes_and_owners(package, tree):

@@ -77,6 +77,57 @@ def test_what_is_shown(agent, thread, arguments, output):
     assert running.result(60) == (0, output)
 
 
+def test_plan_is_checked_by_the_host(agent, thread, tmp_path):
+    plan = tmp_path / "plan"
+    plan.write_text('{"bytes": 5}')
+    running = thread(stubctl, "plan", "check", plan)
+    client = agent.accept()
+    assert client.request() == ({"op": "check", "plan": {"bytes": 5}}, 0)
+    client.answer(checked=True)
+    assert running.result(60) == (0, f"{plan}: ok\n")
+    running = thread(stubctl, "--json", "plan", "check", plan)
+    client = agent.accept()
+    client.request()
+    client.answer(error="plan.bytes: too few", reason="refused")
+    status, output = running.result(60)
+    assert status == 7
+    assert "stubctl: refused: plan.bytes: too few\n" in output
+
+
+@pytest.mark.parametrize("content, words", [
+    ("{", "plan"), ("[]", "object"), ("", "plan")])
+def test_plan_that_is_no_json(tmp_path, content, words):
+    plan = tmp_path / "plan"
+    plan.write_text(content)
+    status, output = stubctl("plan", "check", plan)
+    assert (status, words in output) == (7, True), output
+
+
+def test_history(agent, thread):
+    decision = {"decided": "wake", "why": "replies", "age": 3, "registered": 0,
+                "answered": 1, "awaited": 2, "replies": 1}
+    for options, output in [
+            ([], "3 ms ago: wake, because of replies; 1 of 2 were answered, "
+                 "1 had to be\n"),
+            (["--json"], json.dumps(decision, sort_keys=True,
+                                    separators=(",", ":")) + "\n")]:
+        running = thread(stubctl, *options, "history")
+        client = agent.accept()
+        assert client.request() == ({"op": "history"}, 0)
+        client.answer(history=[decision])
+        assert running.result(60) == (0, output)
+
+
+def test_wait_says_how_deep_and_shows_who_claimed(agent, thread):
+    running = thread(stubctl, "wait", "--fd", "0", "--depth", "idle",
+                     "--evict-delay", "0")
+    client = agent.accept()
+    assert client.request() == ({"op": "wait", "depth": "idle",
+                                 "evict-delay": 0}, 1)
+    client.answer(outcome="replied", bytes=3, handler="late")
+    assert running.result(60) == (0, "replied, 3 bytes, by late\n")
+
+
 def test_wait_of_a_thread(agent, thread):
     running = thread(stubctl, "wait", "--fd", "0", "--thread", "7",
                      "--importance", "5")
@@ -87,6 +138,7 @@ def test_wait_of_a_thread(agent, thread):
 
 
 @pytest.mark.parametrize("arguments", [
-    ["inhibit"], ["wait", "--fd", "0", "--importance", "6"], ["thread"]])
+    ["inhibit"], ["wait", "--fd", "0", "--importance", "6"], ["thread"],
+    ["wait", "--fd", "0", "--depth", "deep"], ["plan"], ["plan", "check"]])
 def test_wrong_usage(arguments):
     assert stubctl(*arguments)[0] == 2

@@ -70,9 +70,12 @@ enum {
 #define STUBDOMAIN_RESULT_BUSY    5 /* refused for now: ask again */
 
 /* INT_STATUS */
-/* the VM was stopped for a suspend, finished or not, and runs again */
+/* the VM was stopped for a suspend, finished or not, and runs again; or the
+ * suspend that SUSPENDING told of does not come */
 #define STUBDOMAIN_INT_RESTORED (1u << 0)
 /* waits ended: ask for "results" */
 #define STUBDOMAIN_INT_ENDED    (1u << 1)
+/* the VM is about to be suspended: get ready, and say "prepared" */
+#define STUBDOMAIN_INT_SUSPENDING (1u << 2)
 
 #endif

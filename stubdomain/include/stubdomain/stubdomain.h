@@ -416,6 +416,7 @@ struct sd_config {
     uint64_t total_resend_buffer; /* of all */
     uint32_t suspend_delay_ms;    /* from the wait message to the suspend */
     uint32_t ready_timeout_ms;    /* longest wait for the guest's "ready" */
+    uint32_t prepare_timeout_ms;  /* and for its "prepared"; 0: not asked */
     uint32_t keepalive_ms;        /* keep-alives to peers while suspended; 0: none */
     enum sd_unmatched unmatched;
     struct sd_policy policy;
@@ -434,6 +435,9 @@ struct sd_callbacks {
      * as well, and answer with sd_on_suspended() or sd_on_suspend_failed(). A
      * wait proposes this once. */
     void (*suspend)(void *opaque, bool evict);
+    /* The agent is told that a suspend is about to begin, and says
+     * sd_prepared(); or, with false: that it does not begin after all. */
+    void (*prepare)(void *opaque, bool begins);
     /* The vCPUs are stopped, and guest RAM is to be written now. Answer with
      * sd_on_suspended() or sd_on_suspend_failed(). */
     void (*evict)(void *opaque);
@@ -525,8 +529,14 @@ enum sd_refusal sd_cancel(sd_stub *stub, enum sd_owner owner, uint32_t number,
 enum sd_refusal sd_suspend(sd_stub *stub, enum sd_depth depth, uint64_t now);
 /* Also takes back a suspend that has not begun. */
 enum sd_refusal sd_restore(sd_stub *stub, uint64_t now);
-/* An agent is there (or no longer): kept data waits for sd_ready(). */
-void sd_agent(sd_stub *stub, bool present);
+/*
+ * An agent is there (or no longer): kept data waits for sd_ready(). `prepares`:
+ * it is to be told before a suspend, which then begins at sd_prepared(), and
+ * after prepare_timeout_ms at the latest. Each time it was told, there is either
+ * a suspend, or the callback says that there is none.
+ */
+void sd_agent(sd_stub *stub, bool present, bool prepares);
+void sd_prepared(sd_stub *stub, uint64_t now);
 void sd_ready(sd_stub *stub, uint64_t now);
 
 /* -- threads of the guest -- */

@@ -63,6 +63,7 @@ sd_callbacks Vm::Callbacks() {
             Vm* vm = kSelf(opaque);
             vm->After(vm->now_, Step::kStop, kStoppingMs);
           },
+      .prepare = [](void*, bool) {},
       // With no delay before it, memory goes with the suspend.
       .evict = [](void*) {},
       .restore =

@@ -24,7 +24,7 @@ enum {
     AT_REQUEST_LENGTH = 0,
     AT_ENDED_COUNT = 28,
     AT_FIRST_OUTCOME = 36,
-    AT_CORE_LENGTH = 32 + 1024 * 16 + 8,
+    AT_CORE_LENGTH = 32 + 93 + 8, /* with one ended wait */
     AT_CORE = AT_CORE_LENGTH + 4,
 };
 

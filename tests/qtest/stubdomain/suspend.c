@@ -339,6 +339,37 @@ static void test_inhibited(void)
     rig_stop(&rig);
 }
 
+/* An agent that runs hooks is told first, and its word begins the suspend. */
+static void test_prepare(void)
+{
+    g_autofree char *json = wire_wait_json(PORT, "");
+    const uint32_t told = STUBDOMAIN_INT_SUSPENDING;
+    Rig rig = { };
+
+    rig_start_net(&rig, ",suspend-delay=0,prepare-timeout=3600000", "");
+    wire_connect(&rig, PORT);
+    qobject_unref(rig_ask(&rig, "{'op': 'hello', 'prepare': true}"));
+    qobject_unref(rig_ask(&rig, json));
+    while (!(rig_read(&rig, STUBDOMAIN_REG_INT_STATUS) & told)) {
+        g_usleep(G_USEC_PER_SEC / 1000);
+    }
+    rig_write(&rig, STUBDOMAIN_REG_INT_ACK, told);
+    assert_state(&rig, "running");
+    /* It is taken back, and told again. */
+    qtest_qmp_assert_success(rig.qts, "{'execute': 'stubdomain-inhibit'}");
+    while (!(rig_read(&rig, STUBDOMAIN_REG_INT_STATUS) &
+             STUBDOMAIN_INT_RESTORED)) {
+        g_usleep(G_USEC_PER_SEC / 1000);
+    }
+    qtest_qmp_assert_success(rig.qts, "{'execute': 'stubdomain-allow'}");
+    while (!(rig_read(&rig, STUBDOMAIN_REG_INT_STATUS) & told)) {
+        g_usleep(G_USEC_PER_SEC / 1000);
+    }
+    qobject_unref(rig_ask(&rig, "{'op': 'prepared'}"));
+    qtest_qmp_eventwait(rig.qts, "STUBDOMAIN_SUSPENDED");
+    rig_stop(&rig);
+}
+
 /* @expected is in the output; NULL: there is none. */
 static void assert_hmp(Rig *rig, const char *command, const char *expected)
 {
@@ -385,5 +416,6 @@ void add_suspend_tests(void)
                    test_reply_while_suspended);
     qtest_add_func("stubdomain/suspend/threads", test_threads);
     qtest_add_func("stubdomain/suspend/inhibited", test_inhibited);
+    qtest_add_func("stubdomain/suspend/prepare", test_prepare);
     qtest_add_func("stubdomain/suspend/hmp", test_hmp);
 }

@@ -350,6 +350,39 @@ static void test_guest_reset(void)
     rig_stop(&rig);
 }
 
+/* What "history" tells, and who claimed the reply. */
+static void test_history(void)
+{
+    const Segment reply = { WIRE_ACK | WIRE_PSH, WIRE_PEER_SEQ + 1,
+                            WIRE_GUEST_SEQ + 1, "answer" };
+    g_autofree char *json = wire_wait_json(PORT, ", 'plan': {'handlers': ["
+        "{'name': 'any', 'when': {'bytes': 1}}]}");
+    QDict *response, *last, *claim;
+    Rig rig = { };
+
+    rig_start_net(&rig, ",suspend-delay=0", "");
+    wire_connect(&rig, PORT);
+    response = rig_ask(&rig, "{'op': 'history'}");
+    g_assert_true(qlist_empty(qdict_get_qlist(response, "decisions")));
+    qobject_unref(response);
+    qobject_unref(rig_ask(&rig, json));
+    qtest_qmp_eventwait(rig.qts, "STUBDOMAIN_SUSPENDED");
+    wire_peer_sends(&rig, PORT, &reply);
+    qtest_qmp_eventwait(rig.qts, "STUBDOMAIN_RESTORED");
+
+    response = rig_ask(&rig, "{'op': 'history'}");
+    last = qobject_to(QDict, QTAILQ_LAST(
+        &qdict_get_qlist(response, "decisions")->head)->value);
+    g_assert_cmpstr(qdict_get_str(last, "decided"), ==, "wake");
+    qobject_unref(response);
+    response = rig_ask(&rig, "{'op': 'results'}");
+    last = qobject_to(QDict, qlist_peek(qdict_get_qlist(response, "ended")));
+    claim = qdict_get_qdict(last, "claim");
+    g_assert_cmpstr(qdict_get_str(claim, "handler"), ==, "any");
+    qobject_unref(response);
+    rig_stop(&rig);
+}
+
 void add_waits_tests(void)
 {
     qtest_add_func("stubdomain/waits/status-net", test_status_net);
@@ -365,4 +398,5 @@ void add_waits_tests(void)
     qtest_add_func("stubdomain/waits/many-ended", test_many_ended);
     qtest_add_func("stubdomain/waits/max-ended", test_max_ended);
     qtest_add_func("stubdomain/waits/guest-reset", test_guest_reset);
+    qtest_add_func("stubdomain/waits/history", test_history);
 }
