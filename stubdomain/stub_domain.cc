@@ -121,6 +121,8 @@ void StubDomain::OnReset(Time now) {
   flows_->table.Clear();
   held_.Clear();
   held_errors_.Clear();
+  recent_.Clear();
+  duplicates_.Clear();
   own_addresses_.Clear();
   outbound_.ClearGuest();
   agent_ = prepares_ = false;
@@ -156,6 +158,12 @@ sd_refusal StubDomain::MayLay(const sd_wait& wait) const {
     if (wait.protocol == SD_UDP &&
         (plan.format == Format::kHttp || plan.format == Format::kTls)) {
       return SD_REFUSED_PLAN_FORMAT;
+    }
+    if (wait.protocol == SD_UDP && !plan.for_datagrams) {
+      return SD_REFUSED_PLAN_ANSWER;
+    }
+    if (wait.protocol == SD_TCP && plan.retries && !plan.retries->repeatable) {
+      return SD_REFUSED_PLAN_RETRIES;
     }
     if (wait.accept != SD_ACCEPT_NONE) return SD_REFUSED_BAD_WAIT;
   }
@@ -260,15 +268,20 @@ void StubDomain::Alert(uint32_t number, std::vector<PlanAlert> alerts,
 void StubDomain::Settle(TcpFlow& flow, Time now) {
   std::vector<std::pair<uint32_t, Ending>> endings;
   std::vector<ReplyEdit> edits;
+  std::vector<std::pair<const ListenerStub*, PlanAnswer>> answers;
   for (auto& [number, stub] : stubs_.all()) {
     if (!stub.IsOn(flow)) continue;
     PlanEffects effects;
-    const auto ending = stub.Judge(&flow, cycle_.stopped(), now, &effects);
+    const auto ending = stub.Judge(&flow, MeansOf(stub), now, &effects);
     Alert(number, std::move(effects.alerts), now);
+    for (const std::string& bytes : effects.sent) Send(stub, bytes, now);
+    if (effects.answer) answers.emplace_back(&stub, *effects.answer);
     std::ranges::move(effects.edits, std::back_inserter(edits));
     if (ending) endings.emplace_back(number, *ending);
   }
   flow.ForgetPassed();
+  // They lie behind what is edited.
+  for (const auto& [stub, answer] : answers) Answer(*stub, answer, now);
   Edit(flow, std::move(edits), now);
   for (const auto& [number, ending] : endings) EndAndWake(number, ending, now);
 }
@@ -287,7 +300,7 @@ void StubDomain::SettleAll(Time now) {
       continue;
     }
     PlanEffects effects;
-    const auto ending = stub.Judge(nullptr, cycle_.stopped(), now, &effects);
+    const auto ending = stub.Judge(nullptr, MeansOf(stub), now, &effects);
     Alert(number, std::move(effects.alerts), now);
     if (ending) endings.emplace_back(number, *ending);
   }
@@ -299,32 +312,25 @@ void StubDomain::EndWatched(Time now) {
   for (auto& [number, stub] : stubs_.all()) {
     if (stub.watch_deadline() > now) continue;
     PlanEffects effects;
-    const auto ending = stub.JudgeTime(FlowOf(stub), now, &effects);
+    const auto ending =
+        stub.JudgeTime(FlowOf(stub), MeansOf(stub), now, &effects);
     Alert(number, std::move(effects.alerts), now);
+    for (const std::string& bytes : effects.sent) Send(stub, bytes, now);
+    if (effects.answer) Answer(stub, *effects.answer, now);
     if (ending) endings.emplace_back(number, *ending);
   }
   for (const auto& [number, ending] : endings) EndAndWake(number, ending, now);
 }
 
-void StubDomain::EndTimedOut(Time now) {
-  while (stubs_.NextTimeout() <= now) {
-    const auto at = std::ranges::find_if(
-        stubs_.all(),
-        [now](const auto& entry) { return entry.second.timeout() <= now; });
-    const ListenerStub& stub = at->second;
-    End(stub.number(), SD_TIMED_OUT, stub.Info(FlowOf(stub), now).bytes);
-    Wake(SD_REASON_TIMEOUT, now);
-  }
-}
-
 void StubDomain::End(uint32_t number, sd_outcome outcome, uint64_t bytes,
-                     const sd_claim& claim) {
+                     const sd_claim& claim, bool answered) {
   const ListenerStub* stub = stubs_.Find(number);
   notices_.push_back(WaitEnded{{.stub = number,
                                 .owner = stub->owner(),
                                 .outcome = outcome,
                                 .bytes = bytes,
-                                .claim = claim}});
+                                .claim = claim,
+                                .answered = answered}});
   TcpFlow* flow = FlowOf(*stub);
   if (outcome != SD_CANCELLED) threads_.NoteAnswer(stub->thread());
   if (cycle_.running() || outcome == SD_CANCELLED) {
@@ -345,13 +351,15 @@ bool StubDomain::pending() const {
 }
 
 Time StubDomain::NextDeadline() const {
-  return std::min({stubs_.NextTimeout(), stubs_.NextWatch(), NextStepDue(),
+  return std::min({stubs_.NextTimeout(), stubs_.NextWatch(),
+                   MayAskAgain() ? stubs_.NextRetry() : kNever, NextStepDue(),
                    EvictDue(), gate_opens_, flows_->table.Deadline()});
 }
 
 void StubDomain::OnTimer(Time now) {
   EndWatched(now);
   EndTimedOut(now);
+  AskAgain(now);
   // Fewer replies may be needed than when the last one came.
   if (RepliesWake()) Wake(SD_REASON_REPLY, now);
   flows_->table.OnTimer(now, outbound_);

@@ -35,7 +35,9 @@
 #include "tcp/flow_table.h"
 #include "tcp/rate_limit.h"
 #include "unmatched/held_frames.h"
+#include "wait/duplicate_replies.h"
 #include "wait/listener_stubs.h"
+#include "wait/recent_datagrams.h"
 #include "wire/packet.h"
 #include "wire/time.h"
 
@@ -174,8 +176,8 @@ class StubDomain {
                    const Ending& ending, Time now);
   // Ends a wait that `packet` is for, unless its plan says otherwise. False:
   // the guest is not to have it.
-  bool OnAwaited(ListenerStub& stub, const Packet& packet, const Ending& ending,
-                 Time now);
+  bool OnAwaited(ListenerStub& stub, unsigned port, const Packet& packet,
+                 const Ending& ending, Time now);
   // Of an answered connection, before it is known who it is.
   uint16_t AnswerWindow() const;
 
@@ -188,6 +190,7 @@ class StubDomain {
   // The same for all, and for buffers that no wait is on.
   void SettleAll(Time now);
   void EndTimedOut(Time now);
+  void TimeOut(uint32_t number, Time now);
   // Ends the waits whose plans have something to say by now.
   void EndWatched(Time now);
   // What is known of the flow by the waits on it changes.
@@ -200,7 +203,7 @@ class StubDomain {
   static const char* Replacement(TcpFlow& flow, const ReplyEdit& edit,
                                  std::string* replacement);
   void End(uint32_t number, sd_outcome outcome, uint64_t bytes,
-           const sd_claim& claim = {});
+           const sd_claim& claim = {}, bool answered = false);
   // A wait ended, which wakes a guest that is not to sleep on.
   void EndAndWake(uint32_t number, const Ending& ending, Time now);
   // The replies that were kept for the guest.
@@ -217,6 +220,24 @@ class StubDomain {
   void RequestRestore(sd_reason reason, Time now);
   // The guest has something to do.
   void Wake(sd_reason reason, Time now);
+
+  // -- in the name of the guest, or of a peer --
+  // The guest sends a datagram.
+  void NoteQuestion(unsigned port, const Packet& packet);
+  // The one to which the awaited one is the answer; null: it is not known.
+  const RecentDatagrams::Sent* AskedBy(const ListenerStub& stub) const;
+  Means MeansOf(const ListenerStub& stub) const;
+  void Send(const ListenerStub& stub, const std::string& bytes, Time now);
+  // False: the guest gets what the peer has sent.
+  bool Answer(const ListenerStub& stub, const PlanAnswer& answer, Time now);
+  bool AnswerDatagram(const ListenerStub& stub, const ArtificialReply& reply);
+  // A guest that runs, or is about to, can ask again by itself.
+  bool MayAskAgain() const;
+  bool Ask(const ListenerStub& stub, Time now);
+  void AskAgain(Time now);
+  // A datagram of a peer answers a question that was asked again, and is not
+  // the first one that does.
+  bool IsDuplicate(unsigned port, const Packet& packet, Time now);
 
   // -- suspending --
   // They can be adopted with nothing of what the guest has sent left out. The
@@ -300,6 +321,8 @@ class StubDomain {
   // ICMP errors about connections, which the guest gets behind the bytes that
   // came before them.
   HeldFrames held_errors_;
+  RecentDatagrams recent_;
+  DuplicateReplies duplicates_;
   // When the host asked for a suspend that has not begun; kNever: it did not.
   Time host_proposal_ = kNever;
   sd_depth host_depth_ = SD_DEPTH_EVICT;

@@ -63,21 +63,31 @@ bool StubDomain::NoteArrival(unsigned port, const Packet& packet, Time now) {
     ending = *of_pair;
   }
   if (stub == nullptr || !ChecksumOk(packet)) return true;
-  return OnAwaited(*stub, packet, ending, now);
+  return OnAwaited(*stub, port, packet, ending, now);
 }
 
-bool StubDomain::OnAwaited(ListenerStub& stub, const Packet& packet,
-                           const Ending& ending, Time now) {
+bool StubDomain::OnAwaited(ListenerStub& stub, unsigned port,
+                           const Packet& packet, const Ending& ending,
+                           Time now) {
   const auto* datagram = std::get_if<UdpDatagram>(&packet.body);
   if (!stub.watches() || datagram == nullptr) {
     EndAndWake(stub.number(), ending, now);
     return true;
   }
   PlanEffects effects;
-  const auto by_plan = stub.JudgeDatagram(datagram->payload, now, &effects);
+  const auto by_plan =
+      stub.JudgeDatagram(datagram->payload, MeansOf(stub), now, &effects);
   Alert(stub.number(), std::move(effects.alerts), now);
-  if (by_plan) EndAndWake(stub.number(), *by_plan, now);
-  return effects.edits.empty();
+  for (const std::string& bytes : effects.sent) Send(stub, bytes, now);
+  const bool answered = effects.answer && Answer(stub, *effects.answer, now);
+  if (by_plan) {
+    if (const Retries* retries = stub.retries()) {
+      duplicates_.Expect(port, FlowToGuest(packet), datagram->payload,
+                         stub.ReadsDns(), retries->made(), now);
+    }
+    EndAndWake(stub.number(), *by_plan, now);
+  }
+  return effects.edits.empty() && !answered;
 }
 
 bool StubDomain::HoldAwaited(ListenerStub::Kind kind, unsigned port,
@@ -91,7 +101,8 @@ bool StubDomain::HoldAwaited(ListenerStub::Kind kind, unsigned port,
       !ChecksumOk(packet)) {
     return false;
   }
-  if (more || OnAwaited(*stub, packet, ending, now)) held_.Hold(port, packet);
+  if (more || OnAwaited(*stub, port, packet, ending, now))
+    held_.Hold(port, packet);
   return true;
 }
 

@@ -42,6 +42,9 @@ Verdict StubDomain::OnFrame(unsigned port, Side from,
   const bool to_stopped_guest = cycle_.stopped() && from == Side::kPeer;
   if (malformed) return to_stopped_guest ? Verdict::kTaken : Verdict::kPass;
   outbound_.Observe({port, Other(from)}, offload);
+  if (from == Side::kPeer && IsDuplicate(port, packet, now)) {
+    return Verdict::kTaken;
+  }
   if (!to_stopped_guest) return OnPassingFrame(port, from, packet, true, now);
   OnFrameToStoppedGuest(port, packet, now);
   return Verdict::kTaken;
@@ -74,6 +77,9 @@ Verdict StubDomain::OnPassingFrame(unsigned port, Side from,
   const TcpSegment* segment = packet.tcp();
   if (from == Side::kGuest) {
     own_addresses_.Learn(port, packet);
+    if (std::holds_alternative<UdpDatagram>(packet.body)) {
+      NoteQuestion(port, packet);
+    }
     if (segment != nullptr) acceptor_.Learn(*packet.ip, *segment);
   } else {
     if (segment != nullptr && acceptor_.serves() &&

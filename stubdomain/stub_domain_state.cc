@@ -62,6 +62,7 @@ void SaveEnded(const std::vector<sd_ended>& all, Writer& writer) {
                 sizeof(ended.claim.handler)});
     writer.U32(ended.claim.message);
     writer.U64(ended.claim.offset);
+    writer.Bool(ended.answered);
   }
 }
 
@@ -76,6 +77,7 @@ bool LoadEnded(Reader& reader, std::deque<Notice>* notices) {
     const std::span<const uint8_t> name = reader.Raw(sizeof(claim.handler));
     claim.message = reader.U32();
     claim.offset = reader.U64();
+    const bool answered = reader.Bool();
     if (!reader.ok() || name.back() != 0) return reader.Fail();
     std::ranges::copy(name, claim.handler);
     if (owner > SD_OWNER_HOST || outcome > SD_CANCELLED) return reader.Fail();
@@ -83,7 +85,8 @@ bool LoadEnded(Reader& reader, std::deque<Notice>* notices) {
                                   .owner = static_cast<sd_owner>(owner),
                                   .outcome = static_cast<sd_outcome>(outcome),
                                   .bytes = bytes,
-                                  .claim = claim}});
+                                  .claim = claim,
+                                  .answered = answered}});
   }
   return reader.ok();
 }
@@ -139,6 +142,9 @@ std::vector<uint8_t> StubDomain::Save(Time now) const {
   SavePart(Part::kHeld, writer, [&](Writer& part) {
     held_.Save(part);
     held_errors_.Save(part);
+    recent_.Save(part, [&](unsigned port, const FlowId& id) {
+      return stubs_.AnyFor(ListenerStub::Kind::kPair, port, id);
+    });
   });
   SavePart(Part::kFlows, writer,
            [&](Writer& part) { flows_->table.Save(part); });
@@ -187,7 +193,8 @@ sd_refusal StubDomain::Load(std::span<const uint8_t> data, Time now) {
                [&](Reader& part) { return next.own_addresses_.Load(part); }) &&
       LoadPart(Part::kHeld, reader,
                [&](Reader& part) {
-                 return next.held_.Load(part) && next.held_errors_.Load(part);
+                 return next.held_.Load(part) && next.held_errors_.Load(part) &&
+                        next.recent_.Load(part);
                }) &&
       LoadPart(
           Part::kFlows, reader,

@@ -181,7 +181,8 @@ static bool plan_from_qapi(StubdomainPlan *plan, struct sd_wait *out,
         return false;
     }
     if (plan && (plan->has_format || plan->method || plan->match ||
-                 plan->has_handlers || plan->has_otherwise)) {
+                 plan->has_handlers || plan->has_otherwise || plan->has_late ||
+                 plan->retries)) {
         if (out->accept != SD_ACCEPT_NONE) {
             error_setg(errp, "plan: only bytes, for a new connection");
             return false;

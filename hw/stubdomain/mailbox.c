@@ -113,7 +113,9 @@ static uint32_t lay_stub(StubdomainPCI *dev, const StubdomainWait *wait,
         return result_of(refusal,
                          refusal == SD_REFUSED_TOO_MANY_STUBS ||
                          refusal == SD_REFUSED_PLANS_TOO_LARGE ||
-                         refusal == SD_REFUSED_PLAN_FORMAT ? "" :
+                         refusal == SD_REFUSED_PLAN_FORMAT ||
+                         refusal == SD_REFUSED_PLAN_ANSWER ||
+                         refusal == SD_REFUSED_PLAN_RETRIES ? "" :
                          refusal == SD_REFUSED_UNKNOWN_THREAD ? "thread: " :
                          refusal == SD_REFUSED_CLASS_NAME ? "class: " :
                          refusal == SD_REFUSED_APPLICATION_NAME ?

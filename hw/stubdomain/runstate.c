@@ -388,7 +388,8 @@ static void on_ended(void *opaque, const struct sd_ended *ended)
 
     trace_stubdomain_ended(ended->stub, ended->outcome, ended->bytes);
     if (ended->outcome == SD_TIMED_OUT) {
-        qapi_event_send_stubdomain_timeout(stubdomain_name(dev), ended->stub);
+        qapi_event_send_stubdomain_timeout(stubdomain_name(dev), ended->stub,
+                                           ended->answered);
     } else if (ended->outcome != SD_CANCELLED) {
         StubdomainPlanClaim claim = claim_to_qapi(&ended->claim);
 

@@ -24,6 +24,13 @@ Format FormatFor(Format wanted, bool datagrams) {
   return datagrams && wanted != Format::kDns ? Format::kRaw : wanted;
 }
 
+// It is done once the message is complete. What ends the connection is not:
+// nothing of the message follows it.
+bool NeedsAll(const PlanAction& action) {
+  return action.action == Action::kBuffer || Changes(action.action) ||
+         (action.action == Action::kAnswer && !action.answer->close);
+}
+
 }  // namespace
 
 Matcher::Matcher(std::shared_ptr<const Plan> plan, const Request& request,
@@ -279,9 +286,8 @@ std::span<const PlanAction> Matcher::ActionsOf(const Claim& claim) const {
 void Matcher::GoOn(bool complete) {
   const std::span<const PlanAction> actions = ActionsOf(*claim_);
   for (; claim_->done < actions.size(); ++claim_->done) {
+    if (NeedsAll(actions[claim_->done]) && !complete) return;
     const Action action = actions[claim_->done].action;
-    const bool of_all = action == Action::kBuffer || Changes(action);
-    if (of_all && !complete) return;
     if (action != Action::kBuffer) Emit(action);
   }
 }
@@ -295,7 +301,7 @@ void Matcher::Emit(Action action) {
                     .begin = message_begin_,
                     .offset = position_,
                     .part = action == Action::kAlert ? part_ : ""});
-  over_ = over_ || action == Action::kRestore;
+  over_ = over_ || action == Action::kRestore || action == Action::kAnswer;
 }
 
 // -- serial form --

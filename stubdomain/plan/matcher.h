@@ -24,7 +24,7 @@
 namespace stubdomain {
 
 // What the plan says is to be done. Steps come in the order in which they are
-// to be done, and none follows kRestore.
+// to be done, and none follows kRestore or kAnswer.
 struct Step {
   enum class By : uint8_t {
     kHandler,        // the plan's handler `handler`
@@ -83,12 +83,16 @@ class Matcher {
 
   // What is to be done next; nothing: no more for now.
   std::optional<Step> Take();
-  // kRestore was the last step that came, or is among those to be taken.
+  // kRestore or kAnswer was the last step that came, or is among those to be
+  // taken.
   bool over() const { return over_; }
   // The stream has ended, and a handler has said what to do then.
   bool settled() const { return settled_; }
   // Bytes of the reply that were looked at.
   uint64_t position() const { return position_; }
+  // Where the message begins that comes now, and which it is.
+  uint64_t message_begin() const { return message_begin_; }
+  uint32_t message() const { return message_; }
 
   // -- serial form: of one that is not over, all but the plan, and the steps
   // that were not taken --

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "plan/artificial_reply.h"
 #include "plan/pattern.h"
 #include "plan/transform.h"
 #include "wire/time.h"
@@ -27,6 +28,9 @@ inline constexpr int kMaxConditionDepth = 8;
 inline constexpr size_t kMaxChecks = 512;  // of all conditions
 inline constexpr size_t kMaxPatterns = 16;
 inline constexpr size_t kMaxNameLength = 64;  // of a handler
+inline constexpr uint64_t kMaxRetries = 100;
+// Of a datagram that a plan sends or answers with: it is not fragmented.
+inline constexpr size_t kMaxPlanDatagram = 1400;
 // What an alert shows of the message: its last bytes by then.
 inline constexpr size_t kMaxAlertPart = 1024;
 // Of all open waits together, see Plan::weight().
@@ -42,11 +46,15 @@ enum class Action : uint8_t {
   kRestore,    // wake the guest
   kDiscard,    // once the message is complete, it is taken out of the reply
   kTransform,  // the same, and something else takes its place
+  kSend,       // bytes to the peer, in the guest's name
+  kAnswer,     // wake the guest with another reply, in the message's place
+  kRetry,      // kDiscard, and what the guest asked is asked again
 };
 
 // The guest gets something else than what came.
 constexpr bool Changes(Action action) {
-  return action == Action::kDiscard || action == Action::kTransform;
+  return action == Action::kDiscard || action == Action::kTransform ||
+         action == Action::kRetry;
 }
 
 // What becomes of a message that no handler claims.
@@ -94,7 +102,17 @@ struct Condition {
 // An action, with what it needs.
 struct PlanAction {
   Action action = Action::kRestore;
-  std::shared_ptr<const Transform> transform;  // kTransform
+  std::shared_ptr<const Transform> transform;     // kTransform
+  std::string bytes;                              // kSend
+  std::shared_ptr<const ArtificialReply> answer;  // kAnswer
+  Duration after{};                               // kRetry
+};
+
+// The guest's request is sent again.
+struct RetryRule {
+  uint8_t times = 0;              // at most
+  std::optional<Duration> after;  // so long a silence
+  bool repeatable = false;        // even if the peer has got it before
 };
 
 struct ConditionalHandler {
@@ -115,7 +133,11 @@ struct Plan {
   std::optional<Condition> match;
   std::vector<ConditionalHandler> handlers;
   Otherwise otherwise = Otherwise::kRestore;
-  bool alerts = false;  // something in it does
+  std::optional<RetryRule> retries;
+  std::vector<PlanAction> late;  // once the longest wait is over
+  bool alerts = false;           // something in it does
+  // What it answers or sends can be a datagram.
+  bool for_datagrams = true;
 
   // The most memory that it takes, with a matcher that runs it.
   size_t weight() const;

@@ -9,11 +9,12 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "plan/action_compiler.h"
 #include "plan/examination.h"
+#include "plan/hex.h"
 #include "plan/http_reader.h"
 #include "plan/json_object.h"
 #include "plan/plan.h"
-#include "plan/transform_compiler.h"
 
 namespace stubdomain {
 namespace {
@@ -26,13 +27,6 @@ constexpr std::array<std::pair<std::string_view, Format>, 4> kFormats = {
      {"http", Format::kHttp},
      {"dns", Format::kDns},
      {"tls", Format::kTls}}};
-constexpr std::array<std::pair<std::string_view, Action>, 6> kActions = {
-    {{"buffer", Action::kBuffer},
-     {"alert", Action::kAlert},
-     {"ignore", Action::kIgnore},
-     {"restore", Action::kRestore},
-     {"discard", Action::kDiscard},
-     {"transform", Action::kTransform}}};
 constexpr std::array<std::pair<std::string_view, Otherwise>, 3> kOtherwise = {
     {{"ignore", Otherwise::kIgnore},
      {"alert", Otherwise::kAlert},
@@ -63,19 +57,12 @@ void ReadStatus(const std::string& text, const std::string& place,
   }
 }
 
-std::string ReadHex(const std::string& text, const std::string& place) {
-  std::string bytes;
-  for (size_t i = 0; i + 1 < text.size(); i += 2) {
-    uint8_t byte = 0;
-    const char* from = text.data() + i;
-    const auto [end, error] = std::from_chars(from, from + 2, byte, 16);
-    if (error != std::errc() || end != from + 2) break;
-    bytes.push_back(static_cast<char>(byte));
-  }
-  if (bytes.empty() || bytes.size() * 2 != text.size()) {
-    Refuse(place, "must be bytes in hexadecimal, like 0d0a");
-  }
-  return bytes;
+bool FitsDatagram(const PlanAction& action) {
+  if (action.answer == nullptr) return action.bytes.size() <= kMaxPlanDatagram;
+  const ArtificialReply& answer = *action.answer;
+  return answer.kind != ArtificialReply::Kind::kHttp &&
+         answer.kind != ArtificialReply::Kind::kReset &&
+         answer.bytes.size() <= kMaxPlanDatagram;
 }
 
 class Compiler {
@@ -95,9 +82,6 @@ class Compiler {
                Condition* condition);
   ConditionalHandler ReadHandler(const json& value, const std::string& place,
                                  size_t number);
-  static std::vector<PlanAction> ReadActions(JsonObject& object,
-                                             const char* key);
-  static PlanAction ReadAction(const json& value, const std::string& place);
   void CheckActions(const std::vector<PlanAction>& actions,
                     const std::string& list);
   void Need(Format format, const std::string& place, const char* name) const;
@@ -123,6 +107,7 @@ std::shared_ptr<const Plan> Compiler::Compile(std::string_view text) {
              "must have 1 to " + std::to_string(kMaxMethod) + " characters");
     }
   }
+  plan_.retries = ReadRetries(object);
   if (const json* match = object.Find("match")) {
     plan_.match = ReadCondition(*match, object.Place("match"), 1);
   }
@@ -142,6 +127,8 @@ std::shared_ptr<const Plan> Compiler::Compile(std::string_view text) {
   }
   plan_.otherwise =
       object.OneOf("otherwise", kOtherwise).value_or(Otherwise::kRestore);
+  plan_.late = ReadLate(object, plan_);
+  CheckActions(plan_.late, object.Place("late"));
   plan_.alerts = plan_.alerts || plan_.otherwise == Otherwise::kAlert;
   object.Finish();
   return std::make_shared<const Plan>(std::move(plan_));
@@ -158,7 +145,7 @@ ConditionalHandler Compiler::ReadHandler(const json& value,
            "must have 1 to " + std::to_string(kMaxNameLength) + " bytes");
   }
   handler.when = ReadCondition(object.Get("when"), object.Place("when"), 1);
-  handler.actions = ReadActions(object, "do");
+  handler.actions = ReadActions(object, "do", plan_);
   if (handler.actions.empty()) handler.actions = {{Action::kRestore}};
   CheckActions(handler.actions, object.Place("do"));
   object.Finish();
@@ -171,15 +158,11 @@ void Compiler::CheckActions(const std::vector<PlanAction>& actions,
   for (size_t i = 0; i < actions.size(); ++i) {
     const std::string place = list + "[" + std::to_string(i) + "]";
     const Action action = actions[i].action;
-    const bool ends = action == Action::kRestore || action == Action::kIgnore;
-    if (ends && i + 1 < actions.size()) {
-      Refuse(list + "[" + std::to_string(i + 1) + "]",
-             "nothing can follow restore or ignore");
-    }
     plan_.alerts = plan_.alerts || action == Action::kAlert;
     if (action == Action::kTransform) Need(Format::kHttp, place, "http");
+    plan_.for_datagrams = plan_.for_datagrams && FitsDatagram(actions[i]);
     // Each TLS record counts for how the next one is read.
-    if (action == Action::kDiscard &&
+    if ((action == Action::kDiscard || action == Action::kRetry) &&
         (plan_.format == Format::kAny || plan_.format == Format::kTls)) {
       Refuse(place, "only with format raw, http or dns");
     }
@@ -187,34 +170,6 @@ void Compiler::CheckActions(const std::vector<PlanAction>& actions,
     if (changed) Refuse(place, "the message was changed already");
     changed = true;
   }
-}
-
-std::vector<PlanAction> Compiler::ReadActions(JsonObject& object,
-                                              const char* key) {
-  std::vector<PlanAction> actions;
-  for (const auto& [value, place] : object.List(key, kMaxActions)) {
-    actions.push_back(ReadAction(*value, place));
-  }
-  return actions;
-}
-
-// The name alone, or an object with what the action needs.
-PlanAction Compiler::ReadAction(const json& value, const std::string& place) {
-  if (!value.is_string() && !value.is_object()) {
-    Refuse(place, "must be a string or an object");
-  }
-  const json nothing = json::object();
-  JsonObject object(value.is_object() ? value : nothing, place);
-  if (value.is_object()) object.Get("action");
-  PlanAction action{.action = value.is_object()
-                                  ? *object.OneOf("action", kActions)
-                                  : JsonObject::Named(value.get<std::string>(),
-                                                      place, kActions)};
-  if (action.action == Action::kTransform) {
-    action.transform = ReadTransform(object);
-  }
-  object.Finish();
-  return action;
 }
 
 Condition Compiler::ReadCondition(const json& value, const std::string& place,

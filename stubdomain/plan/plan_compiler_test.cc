@@ -51,9 +51,11 @@ TEST(CompilePlan, ErrorsNameThePlace) {
       ErrorOf(R"({"handlers": [{"when": {"bytes": 1}},
           {"when": {"all": [{"any": [{"pattern": {"regex": "a(b"}}]}]}}]})"),
       "plan.handlers[1].when.all[0].any[0].pattern.regex: missing ): a(b");
-  EXPECT_EQ(ErrorOf(R"({"handlers": [{"when": {"bytes": 1},
+  EXPECT_EQ(
+      ErrorOf(R"({"handlers": [{"when": {"bytes": 1},
                         "do": ["restore", "alert"]}]})"),
-            "plan.handlers[0].do[1]: nothing can follow restore or ignore");
+      "plan.handlers[0].do[1]: nothing can follow restore, ignore, answer "
+      "or retry");
   EXPECT_EQ(ErrorOf(R"({"handlers": [{"when": {"bytes": 1}, "do": ["x"]}]})"),
             "plan.handlers[0].do[0]: 'x' is not known");
   const auto action = [](const char* text) {
@@ -138,8 +140,70 @@ TEST(CompilePlan, ActionsMustFitTheFormatAndEachOther) {
   EXPECT_EQ(error(http, R"(["discard", {"action": "transform",
                              "assemble": true}])"),
             "plan.handlers[0].do[1]: the message was changed already");
-  EXPECT_EQ(error(http, R"(["ignore", "discard"])"),
-            "plan.handlers[0].do[1]: nothing can follow restore or ignore");
+  EXPECT_EQ(
+      error(http, R"(["ignore", "discard"])"),
+      "plan.handlers[0].do[1]: nothing can follow restore, ignore, answer "
+      "or retry");
+}
+
+TEST(CompilePlan, ErrorsInActionsNameThePlace) {
+  const auto error = [](const char* action, const char* more = "") {
+    return ErrorOf(std::string("{") + more +
+                   R"("handlers": [{"when": {"bytes": 1}, "do": [)" + action +
+                   "]}]}");
+  };
+  const std::string place = "plan.handlers[0].do[0]";
+  EXPECT_EQ(error(R"("send")"), place + ": needs one of bytes and text");
+  EXPECT_EQ(error(R"({"action": "send", "bytes": "0g"})"),
+            place + ".bytes: must be bytes in hexadecimal, like 0d0a");
+  EXPECT_EQ(error(R"({"action": "send", "text": ""})"),
+            place + ".text: is empty");
+  EXPECT_EQ(error(R"({"action": "send", "text": "a", "bytes": "61"})"),
+            place + ".text: not together with bytes");
+  EXPECT_EQ(error(R"("alert", {"action": "send", "text": "a", "to": 5})"),
+            "plan.handlers[0].do[1].to: is not known");
+  EXPECT_EQ(error(R"("answer")"),
+            place + ": needs one of bytes, text, http, rcode and rst");
+  EXPECT_EQ(error(R"({"action": "answer", "text": "a", "rst": true})"),
+            place + ": needs one of bytes, text, http, rcode and rst");
+  EXPECT_EQ(error(R"({"action": "answer", "rst": true, "close": true})"),
+            place + ".close: not together with rst");
+  EXPECT_EQ(error(R"({"action": "answer", "rcode": 2})"),
+            place + ".rcode: only with format dns");
+  EXPECT_EQ(
+      error(R"({"action": "answer", "rcode": 16})", R"("format": "dns",)"),
+      place + ".rcode: must be 0 to 15");
+  EXPECT_EQ(error(R"({"action": "answer", "http": {}})", R"("format": "raw",)"),
+            place + ".http: only with format http");
+  EXPECT_EQ(error(R"({"action": "answer", "http": {"status": 100}})"),
+            place + ".http.status: must be 200 to 999");
+  EXPECT_EQ(error(R"({"action": "answer", "http": {"type": "a\r\nb"}})"),
+            place + ".http.type: must be at most 128 printable characters");
+  EXPECT_EQ(error(R"({"action": "answer", "text": "a"}, "restore")"),
+            "plan.handlers[0].do[1]: nothing can follow restore, ignore, "
+            "answer or retry");
+  EXPECT_EQ(error(R"("retry")"),
+            place + ": only with retries.repeatable of the plan");
+  EXPECT_EQ(error(R"("retry")", R"("retries": {"times": 1},)"),
+            place + ": only with retries.repeatable of the plan");
+}
+
+TEST(CompilePlan, ErrorsInRetriesAndLateNameThePlace) {
+  EXPECT_EQ(ErrorOf(R"({"retries": {}})"), "plan.retries.times: is missing");
+  EXPECT_EQ(ErrorOf(R"({"retries": {"times": 101}})"),
+            "plan.retries.times: must be 1 to 100");
+  EXPECT_EQ(ErrorOf(R"({"retries": {"times": 1, "after": 0}})"),
+            "plan.retries.after: must be 1 to 4294967295");
+  EXPECT_EQ(ErrorOf(R"({"retries": {"times": 100, "repeatable": 1}})"),
+            "plan.retries.repeatable: must be true or false");
+  EXPECT_EQ(ErrorOf(R"({"retries": {"times": 1, "if": 1}})"),
+            "plan.retries.if: is not known");
+  EXPECT_EQ(ErrorOf(R"({"late": ["alert", "restore"]})"),
+            "plan.late[1]: only alert and answer, once it is late");
+  EXPECT_EQ(ErrorOf(R"({"late": ["alert", {"action": "answer"}]})"),
+            "plan.late[1]: needs one of bytes, text, http, rcode and rst");
+  EXPECT_EQ(ErrorOf(R"({"late": ["alert", {"action": "answer", "http": {}}]})"),
+            "");
 }
 
 TEST(CompilePlan, AConditionMustFitTheFormat) {

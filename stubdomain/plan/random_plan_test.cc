@@ -113,19 +113,26 @@ std::string RandomCondition(Chance& chance, bool http, int depth) {
 
 std::string RandomPlan(Chance& chance, bool http) {
   std::string plan = std::string(R"({"format": ")") + (http ? "http" : "raw") +
-                     R"(", "handlers": [)";
+                     R"(", "retries": {"times": 3, "repeatable": true},
+                         "handlers": [)";
   for (size_t i = 0; i <= chance.Below(3); ++i) {
-    plan += std::string(i > 0 ? ", " : "") + R"({"when": )" +
-            RandomCondition(chance, http, 0) + R"(, "do": )" +
-            chance.Of<std::string>({R"(["restore"])", R"(["ignore"])",
-                                    R"(["alert"])", R"(["buffer", "alert"])",
-                                    R"(["discard"])",
-                                    http ? R"([{"action": "transform",
+    plan +=
+        std::string(i > 0 ? ", " : "") + R"({"when": )" +
+        RandomCondition(chance, http, 0) + R"(, "do": )" +
+        chance.Of<std::string>(
+            {R"(["restore"])", R"(["ignore"])", R"(["alert"])",
+             R"(["buffer", "alert"])", R"(["discard"])",
+             http ? R"([{"action": "transform",
                                                 "assemble": true}])"
-                                         : R"(["discard", "alert"])",
-                                    R"(["alert", "discard", "restore"])",
-                                    R"(["buffer", "restore"])"}) +
-            "}";
+                  : R"(["discard", "alert"])",
+             R"(["alert", "retry"])", R"([{"action": "send", "text": "a"}])",
+             R"([{"action": "answer", "text": "a",
+                                         "close": false}])",
+             R"(["buffer", {"action": "answer",
+                                        "text": "a"}])",
+             R"(["alert", "discard", "restore"])",
+             R"(["buffer", "restore"])"}) +
+        "}";
   }
   return plan + R"(], "otherwise": ")" +
          chance.Of<std::string>({"ignore", "alert", "restore"}) + R"("})";

@@ -190,7 +190,8 @@ std::optional<Claim> ClaimOf(const View& view) {
 
 Lines SlowMatch(const Plan& plan, std::string_view reply, bool fin) {
   static constexpr const char* kNames[] = {"buffer",  "alert",   "ignore",
-                                           "restore", "discard", "transform"};
+                                           "restore", "discard", "transform",
+                                           "send",    "answer",  "retry"};
   Lines lines;
   size_t begin = 0;
   for (int number = 0;; ++number) {
@@ -213,13 +214,16 @@ Lines SlowMatch(const Plan& plan, std::string_view reply, bool fin) {
       if (!claim) claim = ClaimOf(view);
       for (; claim && done < claim->actions.size(); ++done) {
         const Action action = claim->actions[done].action;
-        const bool whole = action == Action::kBuffer || Changes(action);
+        const bool whole =
+            action == Action::kBuffer || Changes(action) ||
+            (action == Action::kAnswer && !claim->actions[done].answer->close);
         if (whole && !complete) break;
         if (action == Action::kBuffer) continue;
         lines.push_back(std::string(kNames[static_cast<int>(action)]) + " " +
                         claim->by + " " + std::to_string(number) + " @" +
                         std::to_string(end));
-        if (action == Action::kRestore) return lines;
+        if (action == Action::kRestore || action == Action::kAnswer)
+          return lines;
       }
     }
     if (!complete || n > rounds + 1 || n - 1 > reply.size()) return lines;

@@ -97,6 +97,10 @@ class Adoption {
   bool starved() const;
   uint64_t kept() const;
   bool reset() const { return reset_; }
+  // Behind what the guest was ever sent.
+  Seq unsent() const {
+    return Later(receiver_.bytes().begin(), sender_.highest());
+  }
   // The bytes that are kept for the guest.
   const Reassembler& bytes() const { return receiver_.bytes(); }
   // Nothing needs the stub any more.

@@ -13,9 +13,7 @@ EditRefusal Adoption::Edit(SeqRange range,
                            std::span<const uint8_t> replacement) {
   const Reassembler& bytes = receiver_.bytes();
   if (range.end > bytes.end()) return EditRefusal::kNotKept;
-  if (range.begin < Later(bytes.begin(), sender_.highest())) {
-    return EditRefusal::kSent;
-  }
+  if (range.begin < unsent()) return EditRefusal::kSent;
   // Sequence numbers must be able to tell what is kept from what is promised.
   const uint64_t most =
       uint64_t{Distance(bytes.begin(), Later(receiver_.edge(), bytes.end()))} +

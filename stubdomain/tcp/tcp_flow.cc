@@ -336,6 +336,12 @@ uint64_t TcpFlow::peer_bytes() const {
   return connection_.peer.BytesUpTo(connection_.peer.seen);
 }
 
+uint64_t TcpFlow::unsent() const {
+  if (!adoption_) return peer_bytes();
+  return connection_.peer.BytesUpTo(
+      connection_.peer.PositionOf(adoption_->unsent()));
+}
+
 bool TcpFlow::peer_closed() const {
   return connection_.peer.seen > connection_.peer.fin;
 }

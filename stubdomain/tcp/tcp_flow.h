@@ -178,6 +178,9 @@ class TcpFlow {
   SendRefusal SendInGuestsName(std::span<const uint8_t> bytes, Time now,
                                Output& output);
 
+  // Whether it would be, but for the room.
+  SendRefusal MaySend() const;
+
   // The guest is about to lose the socket, or has lost it. From here on it is
   // as if the guest were stopped, whether it is or not, and what it still sends
   // for this connection (such as a reset for what it does not know any more)
@@ -244,6 +247,9 @@ class TcpFlow {
   // Payload bytes that the guest has acknowledged since the peer's SYN. Modulo
   // 2^32 this is Linux's tcpi_bytes_received, which also counts a FIN.
   uint64_t guest_acked_bytes() const { return connection_.peer.acked_bytes(); }
+  // As peer_bytes(): the guest, which is stopped, was sent nothing from here
+  // on.
+  uint64_t unsent() const;
   // The peer's FIN has come, and every byte before it.
   bool peer_closed() const;
   // The peer has reset the connection, whether the guest knows it yet or not.

@@ -48,9 +48,8 @@ EditRefusal TcpFlow::EditReply(uint64_t position, uint32_t length,
   return EditRefusal::kNone;
 }
 
-SendRefusal TcpFlow::SendInGuestsName(std::span<const uint8_t> bytes, Time now,
-                                      Output& output) {
-  Stream& guest = connection_.guest;
+SendRefusal TcpFlow::MaySend() const {
+  const Stream& guest = connection_.guest;
   if (phase() != Phase::kAdopted || !adoption_ || handshake_) {
     return SendRefusal::kNotStopped;
   }
@@ -67,6 +66,14 @@ SendRefusal TcpFlow::SendInGuestsName(std::span<const uint8_t> bytes, Time now,
   if (guest.acked <= 1 && connection_.peer.acked <= 1) {
     return SendRefusal::kBusy;
   }
+  return SendRefusal::kNone;
+}
+
+SendRefusal TcpFlow::SendInGuestsName(std::span<const uint8_t> bytes, Time now,
+                                      Output& output) {
+  Stream& guest = connection_.guest;
+  const SendRefusal refusal = MaySend();
+  if (refusal != SendRefusal::kNone) return refusal;
   if (bytes.size() > resend_->per_flow) return SendRefusal::kNoRoom;
   const Seq end = guest.next + static_cast<uint32_t>(bytes.size());
   if (!connection_.resend) {

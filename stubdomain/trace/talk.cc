@@ -36,8 +36,9 @@ Seq Talk::Next(Side from) const {
 }
 
 uint8_t Talk::Byte(Side from, uint32_t position) const {
-  if (from == Side::kGuest || reply_.empty()) return ByteAt(position);
-  return static_cast<uint8_t>(reply_.at(position));
+  const std::string& text = from == Side::kGuest ? request_ : reply_;
+  if (text.empty()) return ByteAt(position);
+  return static_cast<uint8_t>(text.at(position));
 }
 
 Frame Talk::Build(Side from, Seq seq, uint8_t flags, uint32_t position,

@@ -42,6 +42,8 @@ class Talk {
   // What the peer sends is this, from its first byte on; not ByteAt(). No more
   // is sent than it has.
   void set_reply(std::string text) { reply_ = std::move(text); }
+  // The same of what the peer gets from the guest.
+  void set_request(std::string text) { request_ = std::move(text); }
 
   // Frames of `from`; what they carry counts as sent.
   Frame Syn(Side from);
@@ -90,6 +92,7 @@ class Talk {
   unsigned port_;
   FlowId id_;
   std::string reply_;
+  std::string request_;
   End guest_{.isn = Seq(0xffffff00)};  // wraps soon
   End peer_{.isn = Seq(5000)};
 };

@@ -87,7 +87,8 @@ sd_callbacks Trace::Callbacks() {
             static_cast<Trace*>(self)->Note(
                 "ended " + std::to_string(ended->stub) + " " +
                 OutcomeText(ended->outcome) + " " +
-                std::to_string(ended->bytes) + ClaimText(ended->claim));
+                std::to_string(ended->bytes) + ClaimText(ended->claim) +
+                (ended->answered ? " answered" : ""));
           },
       .alert =
           [](void* self, const sd_alert* alert) {

@@ -153,6 +153,10 @@ uint64_t ListenerStub::ReplyBytes(const TcpFlow& flow) const {
   return came - std::min(came, before_);
 }
 
+uint64_t ListenerStub::ReplyBefore(uint64_t position) const {
+  return position - std::min(position, before_ + shift_);
+}
+
 size_t ListenerStub::plan_weight() const {
   return watch_ != nullptr ? watch_->plan().weight() : 0;
 }
@@ -175,20 +179,39 @@ std::optional<Ending> ListenerStub::Conclude(ReplyWatch::Result result,
 }
 
 std::optional<Ending> ListenerStub::JudgeDatagram(
-    std::span<const uint8_t> payload, Time now, PlanEffects* effects) {
+    std::span<const uint8_t> payload, const Means& means, Time now,
+    PlanEffects* effects) {
   if (watch_ == nullptr) {
     return Ending{SD_REPLIED, SD_REASON_REPLY, payload.size()};
   }
-  return Conclude(watch_->OnDatagram(payload, now, effects), payload.size());
+  return Conclude(watch_->OnDatagram(payload, means, now, effects),
+                  payload.size());
 }
 
-std::optional<Ending> ListenerStub::JudgeTime(const TcpFlow* flow, Time now,
+std::optional<Ending> ListenerStub::JudgeTime(const TcpFlow* flow,
+                                              const Means& means, Time now,
                                               PlanEffects* effects) {
-  return Conclude(watch_->OnTimer(now, effects),
-                  flow != nullptr ? ReplyBytes(*flow) : 0);
+  const auto ending = Conclude(watch_->OnTimer(means, now, effects),
+                               flow != nullptr ? ReplyBytes(*flow) : 0);
+  Place(effects);
+  return ending;
 }
 
-std::optional<Ending> ListenerStub::Judge(TcpFlow* flow, bool guest_stopped,
+void ListenerStub::JudgeLate(PlanEffects* effects) const {
+  if (watch_ != nullptr) watch_->OnLate(effects);
+  Place(effects);
+}
+
+void ListenerStub::Place(PlanEffects* effects) const {
+  if (kind_ != Kind::kReply) return;
+  for (ReplyEdit& edit : effects->edits) {
+    edit.begin += before_ + shift_;
+    edit.stub = number_;
+  }
+  if (effects->answer) effects->answer->begin += before_ + shift_;
+}
+
+std::optional<Ending> ListenerStub::Judge(TcpFlow* flow, const Means& means,
                                           Time now, PlanEffects* effects) {
   ReplyProgress progress{.reset = true};
   if (kind_ == Kind::kAnswer) {
@@ -206,17 +229,14 @@ std::optional<Ending> ListenerStub::Judge(TcpFlow* flow, bool guest_stopped,
         // that waits does not read. One that is full before the reply has to
         // wait all the same.
         .buffer_full =
-            guest_stopped ? flow->full() : bytes > 0 && flow->guest_full(),
+            means.stopped ? flow->full() : bytes > 0 && flow->guest_full(),
     };
   }
   if (watch_ != nullptr) {
-    const size_t known = effects->edits.size();
-    const auto ending = Conclude(
-        watch_->OnFlow(flow, before_ + shift_, now, effects), progress.bytes);
-    for (size_t i = known; i < effects->edits.size(); ++i) {
-      effects->edits[i].begin += before_ + shift_;
-      effects->edits[i].stub = number_;
-    }
+    const auto ending =
+        Conclude(watch_->OnFlow(flow, before_ + shift_, means, now, effects),
+                 progress.bytes);
+    Place(effects);
     if (ending || !progress.buffer_full) return ending;
     return Ending{SD_REPLIED, SD_REASON_BUFFER, progress.bytes};
   }

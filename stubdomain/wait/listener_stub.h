@@ -91,6 +91,10 @@ class ListenerStub {
   // It has a plan, which looks at what comes. What the plan wants to be done
   // is appended to `effects` of the following.
   bool watches() const { return watch_ != nullptr; }
+  // What it waits for is taken for DNS.
+  bool ReadsDns() const {
+    return watch_ != nullptr && watch_->plan().format == Format::kDns;
+  }
   // It has ended, so that the plan looks at nothing any more.
   void EndWatch() { watch_.reset(); }
   // Memory that the plan may take.
@@ -98,18 +102,28 @@ class ListenerStub {
   // Whether it ends by `flow`, which it is on. `flow` may be null for kReply:
   // it is gone. A buffer that is full ends it: the stub's while the guest is
   // stopped, the guest's own while it runs.
-  std::optional<Ending> Judge(TcpFlow* flow, bool guest_stopped, Time now,
+  std::optional<Ending> Judge(TcpFlow* flow, const Means& means, Time now,
                               PlanEffects* effects);
+  // How much of the reply lies before a position of what the peer sends.
+  uint64_t ReplyBefore(uint64_t position) const;
   // All that came was judged, and then something of it replaced by something
   // that is longer by `growth`, modulo 2^64.
   void NoteEdit(uint64_t growth) { shift_ += growth; }
   // Whether it ends by a datagram that it is for.
   std::optional<Ending> JudgeDatagram(std::span<const uint8_t> payload,
-                                      Time now, PlanEffects* effects);
+                                      const Means& means, Time now,
+                                      PlanEffects* effects);
   // Whether it ends by the time, `bytes` after the reply began. To be called at
   // watch_deadline().
-  std::optional<Ending> JudgeTime(const TcpFlow* flow, Time now,
-                                  PlanEffects* effects);
+  std::optional<Ending> JudgeTime(const TcpFlow* flow, const Means& means,
+                                  Time now, PlanEffects* effects);
+  // It times out.
+  void JudgeLate(PlanEffects* effects) const;
+  // Null: what the guest asked is not asked again.
+  Retries* retries() { return watch_ != nullptr ? watch_->retries() : nullptr; }
+  const Retries* retries() const {
+    return watch_ != nullptr ? std::as_const(*watch_).retries() : nullptr;
+  }
   // When the plan has something to say if nothing comes; kNever: never.
   Time watch_deadline() const {
     return watch_ != nullptr ? watch_->Deadline() : kNever;
@@ -127,6 +141,8 @@ class ListenerStub {
                                  uint64_t bytes) const;
 
   uint64_t ReplyBytes(const TcpFlow& flow) const;
+  // `effects` count from where the reply begins.
+  void Place(PlanEffects* effects) const;
 
   uint32_t number_ = 0;
   Kind kind_ = Kind::kReply;

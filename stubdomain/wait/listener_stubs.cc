@@ -59,6 +59,13 @@ ListenerStub* ListenerStubs::FindFor(ListenerStub::Kind kind, unsigned port,
   return at == stubs_.end() ? nullptr : &at->second;
 }
 
+bool ListenerStubs::AnyFor(ListenerStub::Kind kind, unsigned port,
+                           const FlowId& id) const {
+  return std::ranges::any_of(stubs_, [&](const auto& entry) {
+    return entry.second.IsFor(kind, port, id);
+  });
+}
+
 void ListenerStubs::Answer(uint32_t number) {
   const auto at = stubs_.find(number);
   answered_.push_back(std::move(at->second));
@@ -94,6 +101,16 @@ Time ListenerStubs::NextWatch() const {
   Time first = kNever;
   for (const auto& [number, stub] : stubs_) {
     first = std::min(first, stub.watch_deadline());
+  }
+  return first;
+}
+
+Time ListenerStubs::NextRetry() const {
+  Time first = kNever;
+  for (const auto& [number, stub] : stubs_) {
+    if (const Retries* retries = stub.retries()) {
+      first = std::min(first, retries->deadline());
+    }
   }
   return first;
 }

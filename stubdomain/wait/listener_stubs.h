@@ -40,6 +40,7 @@ class ListenerStubs {
   // The first that waits for a connection or datagram like this; null: none.
   ListenerStub* FindFor(ListenerStub::Kind kind, unsigned port,
                         const FlowId& id);
+  bool AnyFor(ListenerStub::Kind kind, unsigned port, const FlowId& id) const;
   // The same of those that are answered.
   bool AnyAnsweredOn(const TcpFlow& flow) const;
   bool AnyAnsweredFor(ListenerStub::Kind kind, unsigned port,
@@ -56,6 +57,8 @@ class ListenerStubs {
   // the first proposal; kNever: none.
   Time NextTimeout() const;
   Time NextWatch() const;
+  // The first time at which one asks again.
+  Time NextRetry() const;
   Time NextProposal() const;
 
   void Save(Writer& writer, Time now) const;

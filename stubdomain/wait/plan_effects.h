@@ -8,9 +8,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "plan/artificial_reply.h"
 #include "plan/transform.h"
 #include "stubdomain/stubdomain.h"
 
@@ -35,9 +37,18 @@ struct ReplyEdit {
   uint32_t stub = 0;                           // whose plan wants it
 };
 
+// The same, by a reply that the peer did not send. Nothing lies behind it.
+struct PlanAnswer {
+  uint64_t begin;
+  uint64_t length;
+  std::shared_ptr<const ArtificialReply> reply;
+};
+
 struct PlanEffects {
   std::vector<PlanAlert> alerts;
+  std::vector<std::string> sent;  // to the peer, in the guest's name
   std::vector<ReplyEdit> edits;
+  std::optional<PlanAnswer> answer;
 };
 
 }  // namespace stubdomain

@@ -7,8 +7,8 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
-#include "wait/flow_names.h"
 #include "wire/saved_offload.h"
 
 namespace stubdomain {
@@ -37,22 +37,25 @@ void RecentDatagrams::Note(unsigned port, const Packet& packet) {
   frame.offload = packet.offload;
 }
 
-const RecentDatagrams::Sent* RecentDatagrams::Find(const FlowId& id) const {
-  const auto at = std::ranges::find_if(sent_, [&](const Sent& sent) {
-    return Matches(id.guest, sent.id.guest) && sent.id.peer == id.peer;
-  });
+const RecentDatagrams::Sent* RecentDatagrams::Find(
+    const std::function<bool(unsigned, const FlowId&)>& wanted) const {
+  const auto at = std::ranges::find_if(
+      sent_, [&](const Sent& sent) { return wanted(sent.port, sent.id); });
   return at == sent_.end() ? nullptr : &*at;
 }
 
 void RecentDatagrams::Save(
-    Writer& writer, const std::function<bool(const FlowId&)>& wanted) const {
-  writer.U32(static_cast<uint32_t>(std::ranges::count_if(
-      sent_, [&](const Sent& sent) { return wanted(sent.id); })));
+    Writer& writer,
+    const std::function<bool(unsigned, const FlowId&)>& wanted) const {
+  std::vector<const Sent*> saved;
   for (const Sent& sent : sent_) {
-    if (!wanted(sent.id)) continue;
-    writer.U32(sent.port);
-    SaveOffload(sent.frame.offload, writer);
-    writer.Bytes(sent.frame.bytes);
+    if (wanted(sent.port, sent.id)) saved.push_back(&sent);
+  }
+  writer.U32(static_cast<uint32_t>(saved.size()));
+  for (const Sent* sent : saved) {
+    writer.U32(sent->port);
+    SaveOffload(sent->frame.offload, writer);
+    writer.Bytes(sent->frame.bytes);
   }
 }
 

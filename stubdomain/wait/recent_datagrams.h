@@ -32,14 +32,15 @@ class RecentDatagrams {
 
   // The guest sends `packet`, which has a UDP body.
   void Note(unsigned port, const Packet& packet);
-  // The last from `id`'s guest, of which what is empty may be any, to its peer;
-  // null: it is not known.
-  const Sent* Find(const FlowId& id) const;
+  // The last that `wanted` is true of; null: none is known.
+  const Sent* Find(
+      const std::function<bool(unsigned port, const FlowId& id)>& wanted) const;
   void Clear() { sent_.clear(); }
 
   // Those that `wanted` is true of.
-  void Save(Writer& writer,
-            const std::function<bool(const FlowId&)>& wanted) const;
+  void Save(
+      Writer& writer,
+      const std::function<bool(unsigned port, const FlowId& id)>& wanted) const;
   // False if what is read contradicts itself or the bounds.
   bool Load(Reader& reader);
 

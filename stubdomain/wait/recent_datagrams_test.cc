@@ -30,9 +30,9 @@ class RecentDatagramsTest : public testing::Test {
   }
   // Bytes of the payload; -1: it is not known.
   static int Size(const RecentDatagrams& recent, uint16_t port) {
-    FlowId id{.guest = {}, .peer = Peer(port)};
-    id.guest.port = 5000;
-    const auto* sent = recent.Find(id);
+    const auto* sent = recent.Find([port](unsigned nic, const FlowId& id) {
+      return nic == 0 && id.peer == Peer(port);
+    });
     if (sent == nullptr) return -1;
     const Packet packet = Parsed(sent->frame);
     return static_cast<int>(std::get<UdpDatagram>(packet.body).payload.size());
@@ -75,7 +75,8 @@ TEST_F(RecentDatagramsTest, WhatIsWantedGoesOnElsewhereInItsOrder) {
     Note(recent_, port, port);
   }
   Writer writer;
-  recent_.Save(writer, [](const FlowId& id) { return id.peer.port != 5; });
+  recent_.Save(writer,
+               [](unsigned, const FlowId& id) { return id.peer.port != 5; });
   RecentDatagrams next;
   Reader reader(writer.data());
   ASSERT_TRUE(next.Load(reader));
@@ -92,7 +93,7 @@ TEST_F(RecentDatagramsTest, WhatIsWantedGoesOnElsewhereInItsOrder) {
 TEST_F(RecentDatagramsTest, WhatIsNoDatagramIsNotLoaded) {
   Note(recent_, 53, 10);
   Writer writer;
-  recent_.Save(writer, [](const FlowId&) { return true; });
+  recent_.Save(writer, [](unsigned, const FlowId&) { return true; });
   for (size_t length = 0; length < writer.data().size(); ++length) {
     RecentDatagrams next;
     Reader reader(std::span(writer.data()).first(length));

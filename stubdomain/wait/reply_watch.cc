@@ -16,7 +16,9 @@ static_assert(SD_ALERT_PART_MAX == kMaxAlertPart);
 
 ReplyWatch::ReplyWatch(std::shared_ptr<const Plan> plan, bool datagrams,
                        Time now)
-    : matcher_(std::move(plan), {}, datagrams, now) {}
+    : matcher_(std::move(plan), {}, datagrams, now) {
+  if (const auto& rule = this->plan().retries) retries_.emplace(*rule, now);
+}
 
 sd_claim ReplyWatch::ClaimOf(const Step& step) const {
   sd_claim claim{.message = step.message, .offset = step.offset};
@@ -35,32 +37,62 @@ ReplyEdit ReplyWatch::EditOf(const Step& step) const {
           .transform = action.transform};
 }
 
-ReplyWatch::Result ReplyWatch::Settle(PlanEffects* effects) {
+// False: the wait ends here.
+bool ReplyWatch::Do(const Step& step, const Means& means, Time now,
+                    PlanEffects* effects) {
+  const PlanAction none;
+  const PlanAction& action =
+      step.by == Step::By::kHandler
+          ? plan().handlers[step.handler].actions[step.place]
+          : none;
+  switch (step.action) {
+    case Action::kAlert:
+      effects->alerts.push_back({.claim = ClaimOf(step),
+                                 .part = step.part,
+                                 .at = step.offset - step.part.size()});
+      return true;
+    case Action::kSend:
+      if (!means.send) return false;
+      effects->sent.push_back(action.bytes);
+      return true;
+    case Action::kRetry:
+      if (!means.ask || step.begin < means.kept_from ||
+          !retries_->Ask(action.after, now)) {
+        return false;
+      }
+      [[fallthrough]];
+    case Action::kDiscard:
+    case Action::kTransform:
+      effects->edits.push_back(EditOf(step));
+      return true;
+    case Action::kAnswer:
+      effects->answer = {.begin = step.begin,
+                         .length = step.offset - step.begin,
+                         .reply = action.answer};
+      return false;
+    case Action::kRestore:
+      return false;
+    case Action::kBuffer:
+    case Action::kIgnore:
+      break;
+  }
+  return true;
+}
+
+ReplyWatch::Result ReplyWatch::Settle(const Means& means, Time now,
+                                      PlanEffects* effects) {
   while (const auto step = matcher_.Take()) {
-    switch (step->action) {
-      case Action::kAlert:
-        effects->alerts.push_back({.claim = ClaimOf(*step),
-                                   .part = step->part,
-                                   .at = step->offset - step->part.size()});
-        break;
-      case Action::kDiscard:
-      case Action::kTransform:
-        effects->edits.push_back(EditOf(*step));
-        break;
-      case Action::kRestore:
-        claim_ = ClaimOf(*step);
-        return Result::kReplied;
-      case Action::kBuffer:
-      case Action::kIgnore:
-        break;
-    }
+    if (Do(*step, means, now, effects)) continue;
+    claim_ = ClaimOf(*step);
+    return Result::kReplied;
   }
   return Result::kWait;
 }
 
-ReplyWatch::Result ReplyWatch::OnFlow(TcpFlow* flow, uint64_t begin, Time now,
+ReplyWatch::Result ReplyWatch::OnFlow(TcpFlow* flow, uint64_t begin,
+                                      const Means& means, Time now,
                                       PlanEffects* effects) {
-  if (flow == nullptr) return OnEnd(true, now, effects);
+  if (flow == nullptr) return OnEnd(true, means, now, effects);
   if (matcher_.position() == 0) {
     // By the time of the first byte, what the guest asked for has come by.
     const RequestSeen& seen = flow->request();
@@ -72,32 +104,51 @@ ReplyWatch::Result ReplyWatch::OnFlow(TcpFlow* flow, uint64_t begin, Time now,
   Result result = Result::kWait;
   const bool all = flow->ReadReply(begin + matcher_.position(),
                                    [&](std::span<const uint8_t> bytes) {
+                                     if (retries_) retries_->NoteReply();
                                      matcher_.Feed(bytes, now);
-                                     result = Settle(effects);
+                                     result = Settle(means, now, effects);
                                      return result == Result::kWait;
                                    });
   if (result != Result::kWait) return result;
   if (!all) return Result::kMissed;
-  if (flow->peer_reset() || !flow->answered()) return OnEnd(true, now, effects);
-  if (flow->peer_closed()) return OnEnd(false, now, effects);
-  return OnTimer(now, effects);
+  const bool reset = flow->peer_reset() || !flow->answered();
+  if (reset || flow->peer_closed()) return OnEnd(reset, means, now, effects);
+  return OnTimer(means, now, effects);
 }
 
 ReplyWatch::Result ReplyWatch::OnDatagram(std::span<const uint8_t> payload,
-                                          Time now, PlanEffects* effects) {
+                                          const Means& means, Time now,
+                                          PlanEffects* effects) {
+  // It shows that the peer has got the request.
+  if (retries_ && !plan().retries->repeatable) retries_->NoteReply();
   matcher_.Feed(payload, now);
-  return Settle(effects);
+  return Settle(means, now, effects);
 }
 
-ReplyWatch::Result ReplyWatch::OnTimer(Time now, PlanEffects* effects) {
+ReplyWatch::Result ReplyWatch::OnTimer(const Means& means, Time now,
+                                       PlanEffects* effects) {
   matcher_.OnTimer(now);
-  return Settle(effects);
+  return Settle(means, now, effects);
 }
 
-ReplyWatch::Result ReplyWatch::OnEnd(bool reset, Time now,
+void ReplyWatch::OnLate(PlanEffects* effects) const {
+  const uint64_t end = matcher_.position();
+  for (const PlanAction& action : plan().late) {
+    if (action.action == Action::kAlert) {
+      effects->alerts.push_back(
+          {.claim = {.message = matcher_.message(), .offset = end}, .at = end});
+    } else {
+      effects->answer = {.begin = matcher_.message_begin(),
+                         .length = end - matcher_.message_begin(),
+                         .reply = action.answer};
+    }
+  }
+}
+
+ReplyWatch::Result ReplyWatch::OnEnd(bool reset, const Means& means, Time now,
                                      PlanEffects* effects) {
   matcher_.End(reset, now);
-  const Result result = Settle(effects);
+  const Result result = Settle(means, now, effects);
   if (result != Result::kWait || matcher_.settled()) return result;
   return reset ? Result::kReset : Result::kClosed;
 }
@@ -107,6 +158,7 @@ void ReplyWatch::Save(Writer& writer, Time now) const {
   writer.Bytes(
       {reinterpret_cast<const uint8_t*>(source.data()), source.size()});
   matcher_.Save(writer, now);
+  if (retries_) retries_->Save(writer, now);
 }
 
 std::unique_ptr<ReplyWatch> ReplyWatch::Load(Reader& reader, bool datagrams,
@@ -119,6 +171,8 @@ std::unique_ptr<ReplyWatch> ReplyWatch::Load(Reader& reader, bool datagrams,
   auto watch =
       std::make_unique<ReplyWatch>(std::move(compiled.plan), datagrams, now);
   if (!watch->matcher_.Load(reader, now)) return nullptr;
+  if (watch->retries_) watch->retries_->Load(reader, now);
+  if (!reader.ok()) return nullptr;
   return watch;
 }
 

@@ -15,6 +15,7 @@
 #include "stubdomain/stubdomain.h"
 #include "tcp/tcp_flow.h"
 #include "wait/plan_effects.h"
+#include "wait/retries.h"
 #include "wire/serial.h"
 #include "wire/time.h"
 
@@ -22,6 +23,15 @@ namespace stubdomain {
 
 // A peer that has sent less may still be about to send session tickets.
 inline constexpr uint64_t kYoungBytes = 16 << 10;
+
+// What the stub can do by now in the name of the two sides.
+struct Means {
+  bool stopped = false;  // the guest is
+  bool send = false;     // bytes to the peer
+  bool ask = false;      // the guest's request to the peer, again
+  // The guest has nothing of the reply from here on.
+  uint64_t kept_from = 0;
+};
 
 class ReplyWatch {
  public:
@@ -42,12 +52,19 @@ class ReplyWatch {
 
   // More may have come on a connection. The reply begins at position `begin` of
   // what the peer sends. A `flow` that is null is gone.
-  Result OnFlow(TcpFlow* flow, uint64_t begin, Time now, PlanEffects* effects);
-  Result OnDatagram(std::span<const uint8_t> payload, Time now,
-                    PlanEffects* effects);
-  Result OnTimer(Time now, PlanEffects* effects);
+  Result OnFlow(TcpFlow* flow, uint64_t begin, const Means& means, Time now,
+                PlanEffects* effects);
+  Result OnDatagram(std::span<const uint8_t> payload, const Means& means,
+                    Time now, PlanEffects* effects);
+  Result OnTimer(const Means& means, Time now, PlanEffects* effects);
+  // The longest wait is over.
+  void OnLate(PlanEffects* effects) const;
   // When OnTimer() has something to do; kNever: not before the next event.
   Time Deadline() const { return matcher_.Deadline(); }
+
+  // Null: the request is sent once.
+  Retries* retries() { return retries_ ? &*retries_ : nullptr; }
+  const Retries* retries() const { return retries_ ? &*retries_ : nullptr; }
 
   // After kReplied: who said so.
   const sd_claim& claim() const { return claim_; }
@@ -62,10 +79,12 @@ class ReplyWatch {
   // `step` changes the message.
   ReplyEdit EditOf(const Step& step) const;
   // Does what the plan says by now.
-  Result Settle(PlanEffects* effects);
-  Result OnEnd(bool reset, Time now, PlanEffects* effects);
+  Result Settle(const Means& means, Time now, PlanEffects* effects);
+  bool Do(const Step& step, const Means& means, Time now, PlanEffects* effects);
+  Result OnEnd(bool reset, const Means& means, Time now, PlanEffects* effects);
 
   Matcher matcher_;
+  std::optional<Retries> retries_;
   sd_claim claim_{};
 };
 

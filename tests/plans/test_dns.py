@@ -46,7 +46,7 @@ def server():
     made.socket.close()
 
 
-def ask(vm, server, plan=None):
+def ask(vm, server, plan=None, timeout=None):
     """dig waits, and the VM sleeps; returns dig and the number of the stub."""
     job = vm.shell.start(f"dig @{HOST_OF_GUEST} -p {server.port} "
                          f"-b 0.0.0.0#{PORT} +tries=1 +time=60 slow.example A")
@@ -59,6 +59,8 @@ def ask(vm, server, plan=None):
         if "match" in plan:
             plan["match"] = {"id": server.id}
         arguments["plan"] = plan
+    if timeout is not None:
+        arguments["timeout"] = timeout
     stub = vm.cmd("stubdomain-listen", arguments)["stub"]
     vm.wait_suspended()
     return job, stub
@@ -131,3 +133,54 @@ def test_failure_is_told_apart(vm, server):
     server.answer(3)
     assert claim(vm, stub) == "none"
     assert "NXDOMAIN" in job.wait().output
+
+
+def test_timeout_becomes_a_servfail(vm, server):
+    job, stub = ask(vm, server, {
+        "format": "dns", "late": [{"action": "answer", "rcode": 2}]}, 1000)
+    timeout = vm.wait_event("STUBDOMAIN_TIMEOUT")
+    assert timeout["stub"] == stub and timeout["answered"]
+    vm.wait_restored()
+    output = job.wait().output
+    assert "status: SERVFAIL" in output and f"id: {server.id}" in output
+
+
+def test_lost_question_is_asked_again(vm, server):
+    job, stub = ask(vm, server, {
+        "format": "dns", "retries": {"times": 3, "after": 300}})
+    lost = server.question
+    for _ in range(2):
+        server.read_question()
+        assert server.question == lost
+        assert vm.run_state() == "paused"
+    server.answer(0)
+    assert claim(vm, stub) is None
+    assert "192.0.2.80" in job.wait().output
+
+
+def test_second_answer_is_not_handed_over(vm, server):
+    """The question and its repetition are both answered."""
+    job = vm.shell.start(f"""python3 -c '
+import socket, time
+one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+one.bind(("0.0.0.0", {PORT}))
+one.connect(("{HOST_OF_GUEST}", {server.port}))
+one.send(b"\\x47\\x11\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0\\1x\\0\\0\\1\\0\\1")
+one.settimeout(2)
+try:
+    while True: print(len(one.recv(999)))
+except TimeoutError:
+    print("done")'""")
+    server.read_question()
+    stub = vm.cmd("stubdomain-listen", {
+        "flow": {"protocol": "udp", "guest": {"port": PORT},
+                 "peer": {"host": HOST_OF_GUEST, "port": server.port}},
+        "plan": {"format": "dns", "retries": {"times": 1, "after": 300}},
+        "suspend": True})["stub"]
+    vm.wait_suspended()
+    server.read_question()
+    server.answer(0)
+    server.answer(0)
+    claim(vm, stub)
+    server.answer(0, identifier=0x4712)
+    assert job.wait().output == "35\n35\ndone\n"

@@ -158,6 +158,8 @@ enum sd_refusal {
     SD_REFUSED_PLANS_TOO_LARGE, /* the memory of all waits' plans together */
     SD_REFUSED_PLAN_FORMAT,    /* the plan is for a stream, and datagrams are
                                 * awaited */
+    SD_REFUSED_PLAN_ANSWER,    /* the same of what it answers or sends */
+    SD_REFUSED_PLAN_RETRIES,   /* the peer of a connection has the request */
     SD_REFUSED_TOO_MANY_THREADS,
     SD_REFUSED_UNKNOWN_THREAD,     /* it is not registered (any more) */
     SD_REFUSED_THREAD_NAME,        /* longer than SD_THREAD_NAME_MAX */
@@ -290,6 +292,8 @@ struct sd_ended {
     enum sd_outcome outcome;
     uint64_t bytes;
     struct sd_claim claim;            /* SD_REPLIED: all zero without a plan */
+    bool answered;                    /* SD_TIMED_OUT: the plan's own reply has
+                                       * taken the place of the peer's */
 };
 
 /* A plan says that somebody should know of a message. */
