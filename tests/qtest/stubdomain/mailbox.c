@@ -194,6 +194,15 @@ static const struct {
     { "plan-action", "{'op': 'wait', 'plan': {'handlers': [{'when': "
       "{'bytes': 1}, 'do': ['alert', {'action': 'alert', 'at': 1}]}]}, "
       FLOW "}", STUBDOMAIN_RESULT_SYNTAX, "plan.handlers[0].do[1].at" },
+    { "plan-send", "{'op': 'wait', 'plan': {'handlers': [{'when': "
+      "{'bytes': 1}, 'do': ['alert', {'action': 'send', 'bytes': '0g'}]}]}, "
+      FLOW "}", STUBDOMAIN_RESULT_REFUSED, "plan.handlers[0].do[1].bytes" },
+    { "plan-late", "{'op': 'wait', 'plan': {'late': [{'action': 'answer'}]}, "
+      FLOW "}", STUBDOMAIN_RESULT_REFUSED, "plan.late[0]" },
+    { "plan-retries", "{'op': 'wait', 'plan': {'retries': {'times': 0}}, "
+      FLOW "}", STUBDOMAIN_RESULT_REFUSED, "plan.retries.times" },
+    { "plan-retries-missing", "{'op': 'wait', 'plan': {'retries': {}}, "
+      FLOW "}", STUBDOMAIN_RESULT_SYNTAX, "plan.retries.times" },
     { "plan-two-ways", "{'op': 'wait', 'plan': {'bytes': 1, 'handlers': "
       "[{'when': {'bytes': 1}}]}, " FLOW "}",
       STUBDOMAIN_RESULT_REFUSED, "plan.bytes" },
