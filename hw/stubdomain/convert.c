@@ -33,6 +33,9 @@ static bool host_from_text(const char *host, struct sd_address *out)
     g_auto(GStrv) parts = g_strsplit(host, "/", 2);
     unsigned bits = 0;
 
+    if (!parts[0]) {
+        return false; /* the text is empty */
+    }
     if (inet_pton(AF_INET, parts[0], out->bytes) == 1) {
         out->family = 4;
     } else if (inet_pton(AF_INET6, parts[0], out->bytes) == 1) {

@@ -39,8 +39,8 @@ struct AskedFor {
   bool head = false;  // HTTP: with the method HEAD
 };
 
-// The bytes of `reply`; nothing: there is none for what was asked, since that is
-// not known or not a DNS question.
+// The bytes of `reply`; nothing: there is none for what was asked, since that
+// is not known or not a DNS question.
 std::optional<std::vector<uint8_t>> Compose(const ArtificialReply& reply,
                                             const AskedFor& asked);
 

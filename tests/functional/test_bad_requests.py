@@ -26,10 +26,10 @@ GOOD = {"flow": {"guest": {"host": "10.0.2.15", "port": 40000},
 
 BAD = [
     ({}, ["flow"]),
-    ({"flow": {}}, ["flow.peer"]),
+    ({"flow": {}}, ["connection"]),
     ({"flow": "10.0.2.2:80"}, ["flow"]),
-    ({"flow": {"peer": {"host": "10.0.2.2"}}}, ["flow.peer.port"]),
-    ({"flow": {"peer": {"port": 80}}}, ["flow.peer.host"]),
+    ({"flow": {"peer": {"host": "10.0.2.2/33", "port": 80}}},
+     ["flow.peer.host"]),
     ({"flow": {"peer": {"host": "example", "port": 80}}},
      ["flow.peer.host", "example"]),
     ({"flow": {"peer": {"host": "10.0.2.256", "port": 80}}},
