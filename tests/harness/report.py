@@ -8,6 +8,7 @@ SPDX-License-Identifier: GPL-2.0-or-later
 import collections
 
 PASSED, FAILED, SKIPPED = "passed", "FAILED", "skipped"
+AGAIN = "again"
 DETAIL_LINES = 150  # the rest is in the log
 FIRST_LINES = 10    # of them, from the beginning
 LAST_WORDS = 12     # lines of a failure that come at once
@@ -18,13 +19,15 @@ class Report:
         self.counts = collections.Counter()
         self.suites = collections.Counter()
         self.failures = []
+        self.first_failures = []
         self.suite = self.logs = None
 
     def begin(self, suite, logs):
         self.suite, self.logs = suite, logs
 
-    def passed(self, name, seconds=None):
-        self._add(PASSED, name, f"{seconds:.1f} s" if seconds else "")
+    def passed(self, name, seconds=None, remark=""):
+        remarks = [remark, f"{seconds:.1f} s" if seconds else ""]
+        self._add(PASSED, name, ", ".join(filter(None, remarks)))
 
     def skipped(self, name, reason):
         self._add(SKIPPED, name, reason)
@@ -32,6 +35,16 @@ class Report:
     def failed(self, name, detail, log=None):
         self.failures.append((self.suite, name, detail, log or self.logs))
         self._add(FAILED, name, "")
+        self._print_last_words(detail)
+
+    def failed_first(self, name, detail):
+        """At the first try; whether there is a second one is seen later."""
+        self.first_failures.append(f"{self.suite}: {name}")
+        print(f"{AGAIN:<8} {self.suite}: {name}", flush=True)
+        self._print_last_words(detail)
+
+    @staticmethod
+    def _print_last_words(detail):
         for line in detail.rstrip().splitlines()[-LAST_WORDS:]:
             print(f"    {line}", flush=True)
 
@@ -53,6 +66,8 @@ class Report:
                 lines[FIRST_LINES:FIRST_LINES + hidden] = [
                     f"[{hidden} more lines]"]
             print("\n".join(lines))
+        for name in self.first_failures:
+            print(f"failed at the first try: {name}")
         if self.failures:
             print()
         end = f"{self.counts[PASSED]} passed, {self.counts[FAILED]} failed"
