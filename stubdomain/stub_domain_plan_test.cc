@@ -153,6 +153,35 @@ TEST_F(PlanWaitTest, AlertsAreTold) {
                                   "ended 1 replied 84 by fine 1 @84"}));
 }
 
+TEST_F(PlanWaitTest, APlanSaysHowImportantAReplyIs) {
+  sd_config config = Trace::DefaultConfig();
+  config.policy.wake_replies = 3;
+  config.policy.wake_importance = 4;
+  sd_set_config(trace_.stub(), &config);
+  Talk other(40001);
+  trace_.Connect(&other);
+  trace_.Request(other, 10);
+  Talk third(40002);
+  trace_.Connect(&third);
+  trace_.Request(third, 10);
+  constexpr std::string_view kPlan = R"({"handlers": [
+      {"name": "urgent", "when": {"pattern": {"regex": "now"}},
+       "do": [{"action": "importance", "value": 4}, "restore"]},
+      {"name": "some", "when": {"body": 3}}]})";
+  Wait(kPlan, Trace::WaitOn(other));
+  Wait(kPlan, Trace::WaitOn(third));
+  Wait("{}");
+  trace_.SuspendNow();
+  trace_.Take();
+  other.set_reply("later");
+  trace_.PeerSends(other, 5);
+  EXPECT_EQ(trace_.TakeNotices(), Lines({"ended 1 replied 5 by some 0 @3"}));
+  third.set_reply("now");
+  trace_.PeerSends(third, 3);
+  EXPECT_EQ(trace_.TakeNotices(),
+            Lines({"ended 2 replied 3 by urgent 0 @3", "restore reply"}));
+}
+
 TEST_F(PlanWaitTest, AlertsAreBounded) {
   std::string many;
   for (int i = 0; i < SD_ALERTS_MAX + 5; ++i) many += kContinue;

@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::pair<std::string_view, Action>, 9> kActions = {
+constexpr std::array<std::pair<std::string_view, Action>, 10> kActions = {
     {{"buffer", Action::kBuffer},
      {"alert", Action::kAlert},
      {"ignore", Action::kIgnore},
@@ -27,7 +27,8 @@ constexpr std::array<std::pair<std::string_view, Action>, 9> kActions = {
      {"transform", Action::kTransform},
      {"send", Action::kSend},
      {"answer", Action::kAnswer},
-     {"retry", Action::kRetry}}};
+     {"retry", Action::kRetry},
+     {"importance", Action::kImportance}}};
 constexpr uint64_t kMaxStatus = 999;
 constexpr uint64_t kMaxRcode = 15;
 constexpr size_t kMaxType = 128;
@@ -105,6 +106,11 @@ PlanAction ReadParameters(Action action, JsonObject& object, const Plan& plan) {
       break;
     case Action::kAnswer:
       read.answer = ReadAnswer(object, plan);
+      break;
+    case Action::kImportance:
+      object.Get("value");
+      read.importance =
+          static_cast<uint8_t>(*object.Number("value", 0, kMaxImportance));
       break;
     case Action::kRetry:
       if (!plan.retries || !plan.retries->repeatable) {

@@ -134,9 +134,9 @@ void Examination::Find(size_t number) {
   if (check.number > 0) {
     find(0, std::min(window_end_, check.number));
   } else {
+    // What lies in the piece that begins behind it lies in this one, too.
     const uint64_t piece = content_ - content_ % kPatternWindow;
-    find(piece, window_end_);
-    if (piece > 0) find(piece - kPatternWindow, window_end_);
+    find(piece - std::min<uint64_t>(piece, kPatternWindow), window_end_);
   }
   search.searched = window_end_;
 }

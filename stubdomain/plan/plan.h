@@ -31,6 +31,7 @@ inline constexpr size_t kMaxNameLength = 64;  // of a handler
 inline constexpr uint64_t kMaxRetries = 100;
 // Of a datagram that a plan sends or answers with: it is not fragmented.
 inline constexpr size_t kMaxPlanDatagram = 1400;
+inline constexpr uint8_t kMaxImportance = 5;
 // What an alert shows of the message: its last bytes by then.
 inline constexpr size_t kMaxAlertPart = 1024;
 // Of all open waits together, see Plan::weight().
@@ -40,15 +41,16 @@ enum class Format : uint8_t { kAny, kRaw, kHttp, kDns, kTls };
 
 // In the order of StubdomainPlanVerb in qapi/stubdomain.json.
 enum class Action : uint8_t {
-  kBuffer,     // the next one follows when the message is complete
-  kAlert,      // an event
-  kIgnore,     // the message is no reason to wake the guest
-  kRestore,    // wake the guest
-  kDiscard,    // once the message is complete, it is taken out of the reply
-  kTransform,  // the same, and something else takes its place
-  kSend,       // bytes to the peer, in the guest's name
-  kAnswer,     // wake the guest with another reply, in the message's place
-  kRetry,      // kDiscard, and what the guest asked is asked again
+  kBuffer,      // the next one follows when the message is complete
+  kAlert,       // an event
+  kIgnore,      // the message is no reason to wake the guest
+  kRestore,     // wake the guest
+  kDiscard,     // once the message is complete, it is taken out of the reply
+  kTransform,   // the same, and something else takes its place
+  kSend,        // bytes to the peer, in the guest's name
+  kAnswer,      // wake the guest with another reply, in the message's place
+  kRetry,       // kDiscard, and what the guest asked is asked again
+  kImportance,  // that of the reply is another from here on
 };
 
 // The guest gets something else than what came.
@@ -106,6 +108,7 @@ struct PlanAction {
   std::string bytes;                              // kSend
   std::shared_ptr<const ArtificialReply> answer;  // kAnswer
   Duration after{};                               // kRetry
+  uint8_t importance = 0;                         // kImportance
 };
 
 // The guest's request is sent again.

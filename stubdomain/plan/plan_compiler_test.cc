@@ -137,6 +137,11 @@ TEST(CompilePlan, ActionsMustFitTheFormatAndEachOther) {
   EXPECT_EQ(transform(R"(, "strip": )" + Times(kMaxStrip, R"("A")")), "");
   EXPECT_EQ(transform(R"(, "strip": )" + Times(kMaxStrip + 1, R"("A")")),
             "plan.handlers[0].do[0].strip: has more than 16");
+  EXPECT_EQ(error("", R"([{"action": "importance", "value": 5}])"), "");
+  EXPECT_EQ(error("", R"([{"action": "importance", "value": 6}])"),
+            "plan.handlers[0].do[0].value: must be 0 to 5");
+  EXPECT_EQ(error("", R"(["importance"])"),
+            "plan.handlers[0].do[0].value: is missing");
   EXPECT_EQ(error(http, R"(["discard", {"action": "transform",
                              "assemble": true}])"),
             "plan.handlers[0].do[1]: the message was changed already");

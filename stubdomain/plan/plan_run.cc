@@ -17,9 +17,9 @@ std::span<const uint8_t> Bytes(std::string_view text) {
 }  // namespace
 
 std::string Line(const Step& step, const Plan& plan) {
-  static constexpr const char* kActions[] = {"buffer",  "alert",   "ignore",
-                                             "restore", "discard", "transform",
-                                             "send",    "answer",  "retry"};
+  static constexpr const char* kActions[] = {
+      "buffer",    "alert", "ignore", "restore", "discard",
+      "transform", "send",  "answer", "retry",   "importance"};
   static constexpr const char* kBy[] = {"", "built-in", "otherwise",
                                         "not-matched", "not-understood"};
   const std::string by = step.by == Step::By::kHandler

@@ -122,6 +122,7 @@ std::string RandomPlan(Chance& chance, bool http) {
         chance.Of<std::string>(
             {R"(["restore"])", R"(["ignore"])", R"(["alert"])",
              R"(["buffer", "alert"])", R"(["discard"])",
+             R"([{"action": "importance", "value": 3}, "buffer", "restore"])",
              http ? R"([{"action": "transform",
                                                 "assemble": true}])"
                   : R"(["discard", "alert"])",

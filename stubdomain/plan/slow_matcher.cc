@@ -189,9 +189,9 @@ std::optional<Claim> ClaimOf(const View& view) {
 }  // namespace
 
 Lines SlowMatch(const Plan& plan, std::string_view reply, bool fin) {
-  static constexpr const char* kNames[] = {"buffer",  "alert",   "ignore",
-                                           "restore", "discard", "transform",
-                                           "send",    "answer",  "retry"};
+  static constexpr const char* kNames[] = {
+      "buffer",    "alert", "ignore", "restore", "discard",
+      "transform", "send",  "answer", "retry",   "importance"};
   Lines lines;
   size_t begin = 0;
   for (int number = 0;; ++number) {

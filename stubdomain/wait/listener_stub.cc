@@ -162,7 +162,9 @@ size_t ListenerStub::plan_weight() const {
 }
 
 std::optional<Ending> ListenerStub::Conclude(ReplyWatch::Result result,
-                                             uint64_t bytes) const {
+                                             uint64_t bytes,
+                                             const PlanEffects& effects) {
+  importance_ = effects.importance.value_or(importance_);
   switch (result) {
     case ReplyWatch::Result::kWait:
       break;
@@ -185,14 +187,15 @@ std::optional<Ending> ListenerStub::JudgeDatagram(
     return Ending{SD_REPLIED, SD_REASON_REPLY, payload.size()};
   }
   return Conclude(watch_->OnDatagram(payload, means, now, effects),
-                  payload.size());
+                  payload.size(), *effects);
 }
 
 std::optional<Ending> ListenerStub::JudgeTime(const TcpFlow* flow,
                                               const Means& means, Time now,
                                               PlanEffects* effects) {
-  const auto ending = Conclude(watch_->OnTimer(means, now, effects),
-                               flow != nullptr ? ReplyBytes(*flow) : 0);
+  const auto ending =
+      Conclude(watch_->OnTimer(means, now, effects),
+               flow != nullptr ? ReplyBytes(*flow) : 0, *effects);
   Place(effects);
   return ending;
 }
@@ -235,7 +238,7 @@ std::optional<Ending> ListenerStub::Judge(TcpFlow* flow, const Means& means,
   if (watch_ != nullptr) {
     const auto ending =
         Conclude(watch_->OnFlow(flow, before_ + shift_, means, now, effects),
-                 progress.bytes);
+                 progress.bytes, *effects);
     Place(effects);
     if (ending || !progress.buffer_full) return ending;
     return Ending{SD_REPLIED, SD_REASON_BUFFER, progress.bytes};

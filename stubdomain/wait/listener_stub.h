@@ -137,8 +137,9 @@ class ListenerStub {
  private:
   explicit ListenerStub(const DefaultHandler& handler) : handler_(handler) {}
 
-  std::optional<Ending> Conclude(ReplyWatch::Result result,
-                                 uint64_t bytes) const;
+  // Notes what the plan says of the wait itself.
+  std::optional<Ending> Conclude(ReplyWatch::Result result, uint64_t bytes,
+                                 const PlanEffects& effects);
 
   uint64_t ReplyBytes(const TcpFlow& flow) const;
   // `effects` count from where the reply begins.

@@ -49,6 +49,7 @@ struct PlanEffects {
   std::vector<std::string> sent;  // to the peer, in the guest's name
   std::vector<ReplyEdit> edits;
   std::optional<PlanAnswer> answer;
+  std::optional<uint8_t> importance;
 };
 
 }  // namespace stubdomain

@@ -13,6 +13,7 @@ namespace stubdomain {
 
 static_assert(SD_HANDLER_MAX == kMaxNameLength);
 static_assert(SD_ALERT_PART_MAX == kMaxAlertPart);
+static_assert(SD_MAX_IMPORTANCE == kMaxImportance);
 
 ReplyWatch::ReplyWatch(std::shared_ptr<const Plan> plan, bool datagrams,
                        Time now)
@@ -64,6 +65,9 @@ bool ReplyWatch::Do(const Step& step, const Means& means, Time now,
     case Action::kDiscard:
     case Action::kTransform:
       effects->edits.push_back(EditOf(step));
+      return true;
+    case Action::kImportance:
+      effects->importance = action.importance;
       return true;
     case Action::kAnswer:
       effects->answer = {.begin = step.begin,
