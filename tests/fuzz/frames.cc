@@ -75,7 +75,7 @@ void Run(Input input) {
   events.Connect(0);
   events.Connect(1);
   if (input.Bool()) {
-    glue.Suspend();
+    glue.Suspend(SD_DEPTH_EVICT);
     glue.Stopped();
     glue.Suspended();
   }
