@@ -5,8 +5,8 @@
 //   u16  length of the plan, then it, as JSON
 //   ...  the reply
 //
-// What it says must not depend on the cuts, nor on another process taking it
-// over at each of them.
+// What it transforms stays within its bounds. What it says must not depend on
+// the cuts, nor on another process taking it over at each of them.
 //
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
@@ -16,6 +16,7 @@
 
 #include "check.h"
 #include "input.h"
+#include "plan/http_reader.h"
 #include "plan/matcher.h"
 
 namespace stubdomain {
@@ -25,6 +26,22 @@ constexpr Time kNow{std::chrono::hours(1)};
 
 void TakeSteps(Matcher& matcher, std::vector<Step>* steps) {
   while (const auto step = matcher.Take()) steps->push_back(*step);
+}
+
+// What the plan wants transformed is, or stays as it is.
+void Transforms(const Plan& plan, const std::vector<Step>& steps,
+                std::span<const uint8_t> reply) {
+  for (const Step& step : steps) {
+    if (step.action != Action::kTransform) continue;
+    const auto message = reply.subspan(step.begin, step.offset - step.begin);
+    const Transformed made =
+        Apply(*plan.handlers[step.handler].actions[step.place].transform,
+              {reinterpret_cast<const char*>(message.data()), message.size()});
+    Check(made.refusal == TransformRefusal::kNone || made.text.empty(),
+          "what is refused is not changed");
+    Check(made.text.size() <= kMaxTransform + kMaxHttpHead,
+          "what a reply becomes is bounded");
+  }
 }
 
 void HandOver(Matcher* matcher, std::shared_ptr<const Plan> plan,
@@ -62,6 +79,7 @@ void Run(Input input) {
   end(whole);
   TakeSteps(whole, &expected);
   if (datagrams) return;
+  Transforms(*compiled.plan, expected, reply);
 
   Matcher cut(compiled.plan, request, datagrams, kNow);
   std::vector<Step> steps;
