@@ -51,6 +51,7 @@ StubDomain::StubDomain(const sd_config& config, const sd_callbacks& callbacks,
       flows_(std::make_unique<Flows>(config)) {}
 
 void StubDomain::SetConfig(const sd_config& config) {
+  judged_.reset();
   config_ = config;
   flows_->budget.set_limit(config.total_buffer);
   flows_->table.set_config(TableConfig(config));
@@ -63,6 +64,11 @@ void StubDomain::Seed(std::span<const uint8_t, SD_SEED_LENGTH> seed) {
 }
 
 Time StubDomain::Advance(Time now) {
+  judged_.reset();
+  return AdvanceByFrame(now);
+}
+
+Time StubDomain::AdvanceByFrame(Time now) {
   now_ = std::max(now_, now);
   return now_;
 }
@@ -230,6 +236,7 @@ sd_refusal StubDomain::Cancel(sd_owner owner, uint32_t number, Time now) {
 
 // Threads registered with the agent that was there before, if any.
 void StubDomain::SetAgent(bool present, bool prepares) {
+  judged_.reset();
   agent_ = present;
   prepares_ = present && prepares;
   EndPreparations();
@@ -331,6 +338,7 @@ void StubDomain::End(uint32_t number, sd_outcome outcome, uint64_t bytes,
                                 .bytes = bytes,
                                 .claim = claim,
                                 .answered = answered}});
+  judged_.reset();
   TcpFlow* flow = FlowOf(*stub);
   if (outcome != SD_CANCELLED) threads_.NoteAnswer(stub->thread());
   if (cycle_.running() || outcome == SD_CANCELLED) {

@@ -140,8 +140,10 @@ class StubDomain {
     FlowTable table;
   };
 
-  // Notes the time: `now`, unless a callback's event was already later.
+  // Notes the time: `now`, unless a callback's event was already later. Any
+  // event but a frame may change what is to be decided.
   Time Advance(Time now);
+  Time AdvanceByFrame(Time now);
 
   // Takes up the work after everything was loaded.
   void Resume(Time now);
@@ -254,6 +256,8 @@ class StubDomain {
   std::map<uint32_t, Time> WaitingThreads() const;
   // As many threads wait as the policy asks for.
   bool EnoughThreadsWait() const;
+  // Waits of threads that still wait after a wake propose again.
+  void ProposeAgain(Time now);
   // When enough waits have proposed a suspend; kNever: too few have.
   Time ProposedByWaits() const;
   // What the open waits may wake the VM by, each thread's as one.
@@ -264,6 +268,18 @@ class StubDomain {
   void ExpectReply(ListenerStub& stub, Time now) const;
   void LearnFrom(const ListenerStub& stub, const Ending& ending, Time now);
   PauseView View() const;
+  // Asked for after each frame, so it is kept until an event may change it.
+  const Judgement& Judged() const;
+  // What of a flow it rests on.
+  struct Standing {
+    bool known = false;
+    bool tracked = false;
+    bool established = false;
+    bool closed = false;
+    bool covered = false;
+    friend bool operator==(const Standing&, const Standing&) = default;
+  };
+  static Standing StandingOf(const TcpFlow* flow);
   // When the suspend that is proposed may begin, if nothing happens until
   // then; kNever: not without an event.
   Time SuspendDue() const;
@@ -304,6 +320,7 @@ class StubDomain {
   void* opaque_;
 
   Time now_{};
+  mutable std::optional<Judgement> judged_;
   SuspendCycle cycle_;
   std::unique_ptr<Flows> flows_;
   ListenerStubs stubs_;

@@ -68,6 +68,7 @@ bool StubDomain::BeginSuspend(Time now) {
   EndPreparations();
   DropSuspend();
   cycle_.Begin(evicts);
+  judged_.reset();
   return evicts;
 }
 

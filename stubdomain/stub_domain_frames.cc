@@ -36,7 +36,7 @@ bool AsksSomething(const TcpSegment& segment) {
 Verdict StubDomain::OnFrame(unsigned port, Side from,
                             std::span<const uint8_t> bytes,
                             const Offload& offload, Time now) {
-  now = Advance(now);
+  now = AdvanceByFrame(now);
   Packet packet;
   const bool malformed = Parse(bytes, offload, &packet) != Malformed::kNo;
   const bool to_stopped_guest = cycle_.stopped() && from == Side::kPeer;
@@ -66,7 +66,7 @@ bool StubDomain::PassHead(unsigned port, std::span<const uint8_t> bytes,
       .peer = {packet.ip->destination, segment->destination_port}};
   const TcpFlow* flow = flows_->table.Find(port, id);
   if (flow == nullptr || !flow->PassesUnread(packet)) return false;
-  now = Advance(now);
+  now = AdvanceByFrame(now);
   outbound_.Observe({port, Side::kPeer}, offload);
   OnPassingFrame(port, Side::kGuest, packet, false, now);
   return true;
@@ -84,14 +84,24 @@ Verdict StubDomain::OnPassingFrame(unsigned port, Side from,
   } else {
     if (segment != nullptr && acceptor_.serves() &&
         TakeAcknowledgement(port, FlowToGuest(packet), packet, now)) {
+      judged_.reset();
       return Verdict::kTaken;
     }
     if (!stubs_.empty() && !NoteArrival(port, packet, now))
       return Verdict::kTaken;
   }
   if (segment == nullptr) return PassInOrder(port, from, packet);
+  const bool proposed = judged_ && judged_->why != SD_WHY_NOTHING;
+  const FlowId id =
+      from == Side::kPeer
+          ? FlowToGuest(packet)
+          : FlowId{{packet.ip->source, segment->source_port},
+                   {packet.ip->destination, segment->destination_port}};
+  const Standing before =
+      proposed ? StandingOf(flows_->table.Find(port, id)) : Standing();
   const auto [verdict, flow] =
       flows_->table.OnFrame(port, from, packet, now, outbound_);
+  if (proposed && StandingOf(flow) != before) judged_.reset();
   if (flow != nullptr && from == Side::kGuest) {
     flow->NoteRequest(*segment, whole);
   }

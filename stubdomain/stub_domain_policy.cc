@@ -39,10 +39,24 @@ sd_refusal StubDomain::RegisterThread(std::string_view name, Time now,
 }
 
 sd_refusal StubDomain::LeaveThread(uint32_t thread, Time now) {
-  Advance(now);
+  now = Advance(now);
+  const bool waited = WaitingThreads().contains(thread);
   if (!threads_.Leave(thread)) return SD_REFUSED_UNKNOWN_THREAD;
-  Consider(now_);
+  // It had something to do, and is done with it.
+  if (!waited) ProposeAgain(now);
+  Consider(now);
   return SD_OK;
+}
+
+void StubDomain::ProposeAgain(Time now) {
+  if (!cycle_.running()) return;
+  for (auto& [number, stub] : stubs_.all()) {
+    if (stub.suspends() && stub.proposal() == kNever &&
+        threads_.Has(stub.thread())) {
+      stub.Propose(now + std::chrono::milliseconds(config_.suspend_delay_ms));
+    }
+  }
+  UpdateRecording();
 }
 
 void StubDomain::ForgetAgent() {
@@ -177,7 +191,21 @@ PauseView StubDomain::View() const {
   return view;
 }
 
-Time StubDomain::SuspendDue() const { return JudgePause(View(), now_).due; }
+const Judgement& StubDomain::Judged() const {
+  if (!judged_) judged_ = JudgePause(View(), now_);
+  return *judged_;
+}
+
+Time StubDomain::SuspendDue() const { return Judged().due; }
+
+StubDomain::Standing StubDomain::StandingOf(const TcpFlow* flow) {
+  if (flow == nullptr) return {};
+  return {.known = true,
+          .tracked = flow->tracked(),
+          .established = flow->established(),
+          .closed = flow->closed(),
+          .covered = flow->covered()};
+}
 
 void StubDomain::Consider(Time now) {
   const Judgement judgement = JudgePause(View(), now);
@@ -187,6 +215,7 @@ void StubDomain::Consider(Time now) {
 }
 
 void StubDomain::DropSuspend() {
+  judged_.reset();
   host_proposal_ = kNever;
   stubs_.StopProposing();
 }

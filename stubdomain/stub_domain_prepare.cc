@@ -44,6 +44,7 @@ bool StubDomain::PreparedInVain() const {
 }
 
 void StubDomain::EndPreparations() {
+  judged_.reset();
   prepare_until_ = idle_before_ = kNever;
   prepared_ = false;
 }

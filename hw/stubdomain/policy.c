@@ -54,6 +54,9 @@ static const struct {
     { "learned-quantile", offsetof(StubdomainPCI, config.policy.learned),
       "Percent of past replies that took longer than what is expected of the "
       "next; 0: nothing is learned", 100 },
+    { "wake-memory", offsetof(StubdomainPCI, wake_memory),
+      "MiB that a guest is to make do with after its memory was given back, by "
+      "its balloon; 0: as before" },
     { "evict-delay", offsetof(StubdomainPCI, config.policy.evict_delay_ms),
       "Milliseconds from the stop of the vCPUs until memory is given back" },
     { "suspend-when-idle", offsetof(StubdomainPCI, suspend_when_idle),

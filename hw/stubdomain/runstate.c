@@ -12,10 +12,12 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qapi/qapi-commands-machine.h"
 #include "qapi/qapi-events-stubdomain.h"
 #include "qemu/error-report.h"
 #include "qemu/guest-random.h"
 #include "qemu/main-loop.h"
+#include "qemu/units.h"
 #include "block/aio.h"
 #include "hw/stubdomain/stubdomain.h"
 #include "system/system.h"
@@ -226,6 +228,19 @@ static void on_evict(void *opaque)
 
 /* -- wake -- */
 
+/* The guest comes back, and is to give memory back by itself. */
+static void shrink_guest(StubdomainPCI *dev)
+{
+    Error *error = NULL;
+
+    if (dev->wake_memory) {
+        qmp_balloon((int64_t)dev->wake_memory * MiB, &error);
+    }
+    if (error) {
+        report_failure(dev, error);
+    }
+}
+
 static void announce_wake(void *opaque)
 {
     StubdomainPCI *dev = opaque;
@@ -245,6 +260,7 @@ static void announce_wake(void *opaque)
     if (dev->was == SD_SUSPENDED) {
         dev->costs.wake_us = dev->figures.wake_us;
         sd_set_costs(dev->core, &dev->costs, stubdomain_now());
+        shrink_guest(dev);
     }
     if (dev->was != SD_SUSPENDING) {
         qapi_event_send_stubdomain_restored(

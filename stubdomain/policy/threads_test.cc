@@ -91,6 +91,28 @@ TEST(ThreadsTest, OneThatLeavesIsNotWaitedFor) {
       });
 }
 
+TEST(ThreadsTest, OneThatIsDoneLeavesTheOthersToWaitOn) {
+  ExpectTable(DefaultPolicy(),
+              {
+                  {0, "register", "thread 1"},
+                  {0, "register", "thread 2"},
+                  {0, "register", "thread 3"},
+                  {0, "wait a thread 1", "waiting 1"},
+                  {0, "wait b thread 2", "waiting 2"},
+                  {0, "wait c thread 3 quiet", "waiting 3"},
+                  {50, "", "suspend"},
+                  {60, "reply a", "ended 1 replied 5, restore reply"},
+                  {200, "", ""},
+                  {500, "leave 1", ""},
+                  {550, "", "suspend"},
+                  // The host wants it to run: one that leaves without having
+                  // been answered changes nothing.
+                  {600, "restore", "restore host"},
+                  {700, "leave 2", ""},
+                  {9000, "", ""},
+              });
+}
+
 TEST(ThreadsTest, AWaitOfNoThreadDoesNotCountButItsReplyDoes) {
   ExpectTable(DefaultPolicy(),
               {

@@ -125,6 +125,7 @@ ListenerStub::ListenerStub(uint32_t number, const sd_wait& wait, Time now)
   if (wait.expected_ms != 0) {
     expected_ = std::chrono::milliseconds(wait.expected_ms);
   }
+  suspends_ = wait.suspend;
   if (wait.timeout_ms != 0) {
     timeout_ =
         std::max(now, began_ + std::chrono::milliseconds(wait.timeout_ms));
@@ -305,6 +306,7 @@ void ListenerStub::Save(Writer& writer, Time now) const {
   writer.Bool(watch_ != nullptr);
   if (watch_ != nullptr) watch_->Save(writer, now);
   SaveTime(timeout_, now, writer);
+  writer.Bool(suspends_);
   SaveTime(proposal_, now, writer);
 }
 
@@ -339,6 +341,7 @@ ListenerStub ListenerStub::Load(Reader& reader, Time now) {
     if (stub.watch_ == nullptr) reader.Fail();
   }
   stub.timeout_ = LoadTime(reader, now);
+  stub.suspends_ = reader.Bool();
   stub.proposal_ = LoadTime(reader, now);
   return stub;
 }

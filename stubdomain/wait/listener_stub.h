@@ -87,6 +87,8 @@ class ListenerStub {
   Time proposal() const { return proposal_; }
   void Propose(Time at) { proposal_ = at; }
   void StopProposing() { proposal_ = kNever; }
+  // It was laid to propose, and may again.
+  bool suspends() const { return suspends_; }
 
   // It has a plan, which looks at what comes. What the plan wants to be done
   // is appended to `effects` of the following.
@@ -164,6 +166,7 @@ class ListenerStub {
   DefaultHandler handler_;             // without a plan
   std::unique_ptr<ReplyWatch> watch_;  // with one
   Time timeout_ = kNever;
+  bool suspends_ = false;
   Time proposal_ = kNever;
 };
 

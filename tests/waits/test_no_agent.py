@@ -128,10 +128,11 @@ def test_busy_guest_runs_on(bare_vm, server):
     vm.wait_event("STUBDOMAIN_WAIT")
     assert not vm.sleeps_on(3)
     assert "SUSPENDING" not in vm.event_names()
-    vm.shell.run("touch /tmp/enough")
+    touch = vm.shell.start("touch /tmp/enough")
     vm.wait_suspended()
     server.answers.release()
     vm.wait_restored()
+    touch.wait()
     busy.wait()
     assert job.wait().output.split()[0] == sha256(BODY)
 

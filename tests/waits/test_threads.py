@@ -6,17 +6,19 @@ SPDX-License-Identifier: GPL-2.0-or-later
 """
 
 import pathlib
+import time
 
 import pytest
 
 import decisions
 from program import Download, sha256
+from vm import TIMEOUT
 
 ASKER = pathlib.Path(__file__).with_name("asker.py")
 
 
 @pytest.fixture
-def vm(make_python_vm):
+def python_vm(make_python_vm):
     return make_python_vm()
 
 
@@ -34,9 +36,10 @@ def start(vm, peer, *importances):
     return job, connections
 
 
-def test_wrong_order(vm, peer):
+def test_wrong_order(python_vm, peer):
     """The second one asked is answered first, which is not important: the guest
     sleeps on, and loses nothing. The important reply wakes it."""
+    vm = python_vm
     vm.set_policy(wake_share=100, wake_importance=3)
     job, connections = start(vm, peer, 5, 0, 0)
     vm.wait_suspended()
@@ -63,7 +66,8 @@ def test_wrong_order(vm, peer):
     assert lines[-1] == "2: slow"
 
 
-def test_all_replies_are_awaited(vm, peer):
+def test_all_replies_are_awaited(python_vm, peer):
+    vm = python_vm
     vm.set_policy(wake_share=100, wake_importance=6)
     job, connections = start(vm, peer, 5, 0)
     vm.wait_suspended()
@@ -75,62 +79,77 @@ def test_all_replies_are_awaited(vm, peer):
     assert sorted(job.wait().output.splitlines()) == ["0: important", "1: last"]
 
 
-def test_more_threads_than_wait(vm, peer):
+def test_more_threads_than_wait(python_vm, peer):
     """One has something to do, and does that first."""
+    vm = python_vm
     job, connections = start(vm, peer, 0, "busy", 0)
     decisions.await_last(vm, "stay", "threads")
     (decision,) = vm.info()["decisions"][-1:]
     assert (decision["registered"], decision["needed"]) == (3, 3)
     assert not vm.sleeps_on(1)
-    vm.shell.run("touch /tmp/enough")
+    touch = vm.shell.start("touch /tmp/enough")
     # It leaves, and those that are left wait.
     vm.wait_suspended()
     assert len(vm.info()["threads"]) == 2
     connections[0].send(b"a\n")
     vm.wait_restored()
     connections[2].send(b"b\n")
+    touch.wait()
     lines = job.wait().output.splitlines()
     assert lines[0] == "1: busy"
     assert sorted(lines[1:]) == ["0: a", "2: b"]
 
 
-def test_a_number_of_threads_is_enough(vm, peer):
+def test_a_number_of_threads_is_enough(python_vm, peer):
+    vm = python_vm
     vm.set_policy(pause_threads=2)
     job, connections = start(vm, peer, 0, "busy", 0)
     vm.wait_suspended()
     connections[0].send(b"a\n")
     vm.wait_restored()
     connections[2].send(b"b\n")
-    vm.shell.run("touch /tmp/enough")
+    vm.shell.start("touch /tmp/enough")
     assert sorted(job.wait().output.splitlines()) == ["0: a", "1: busy", "2: b"]
 
 
+def inhibit_while(vm, command):
+    """stubctl inhibit in the guest, once it holds."""
+    job = vm.shell.start(f"stubctl inhibit {command}")
+    deadline = time.monotonic() + TIMEOUT
+    while vm.info()["guest-inhibits"] == 0:
+        assert time.monotonic() < deadline, "nobody inhibits"
+        time.sleep(0.05)
+    return job
+
+
 def test_inhibited_by_a_program(vm, peer):
-    inhibit = vm.shell.start(
-        "stubctl inhibit sh -c 'until [ -e /tmp/enough ]; do sleep 0.1; done'")
+    inhibit = inhibit_while(
+        vm, "sh -c 'until [ -e /tmp/enough ]; do sleep 0.1; done'")
     program = Download(vm, peer.port)
     connection = peer.accept_request()
     decisions.await_last(vm, "stay", "inhibited")
     assert vm.info()["guest-inhibits"] == 1
     assert not vm.sleeps_on(1)
-    vm.shell.run("touch /tmp/enough")
+    touch = vm.shell.start("touch /tmp/enough")
     vm.wait_suspended()
     connection.reply(b"x")
     connection.close()
     vm.wait_restored()
+    touch.wait()
     inhibit.wait()
     assert program.finish().sha256 == sha256(b"x")
 
 
 def test_program_that_dies_inhibits_no_more(vm, peer):
-    vm.shell.start("stubctl inhibit sleep 1000")
+    inhibit_while(vm, "sleep 1000")
     program = Download(vm, peer.port)
     connection = peer.accept_request()
     decisions.await_last(vm, "stay", "inhibited")
-    vm.shell.run("killall -9 stubctl")
+    kill = vm.shell.start("killall -9 stubctl")
     vm.wait_suspended()
     connection.reply(b"x")
     connection.close()
     vm.wait_restored()
+    kill.wait()
     assert program.finish().sha256 == sha256(b"x")
     assert vm.info()["guest-inhibits"] == 0

@@ -55,6 +55,7 @@ struct StubdomainPCI {
     struct sd_config config;
     bool watch_pressure;
     uint32_t suspend_when_idle; /* ms; 0: not for that */
+    uint32_t wake_memory;       /* MiB; 0: as before */
 
     /* registers */
     uint32_t request_length;

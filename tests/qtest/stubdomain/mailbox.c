@@ -147,11 +147,11 @@ static const struct {
 
     /* understood, but refused */
     { "no-peer", "{'op': 'wait', 'flow': {}}", STUBDOMAIN_RESULT_REFUSED,
-      "flow.peer.host" },
+      "flow: no such" },
     { "no-host", "{'op': 'wait', 'flow': {'peer': {'port': 80}}}",
-      STUBDOMAIN_RESULT_REFUSED, "flow.peer.host" },
+      STUBDOMAIN_RESULT_REFUSED, "flow: no such" },
     { "no-port", "{'op': 'wait', 'flow': {'peer': {'host': '10.0.0.1'}}}",
-      STUBDOMAIN_RESULT_REFUSED, "flow.peer.port" },
+      STUBDOMAIN_RESULT_REFUSED, "flow: no such" },
     { "udp-without-guest",
       "{'op': 'wait', 'flow': {'protocol': 'udp',"
       " 'peer': {'host': '10.0.0.1', 'port': 80}}}",

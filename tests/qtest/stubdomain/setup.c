@@ -224,6 +224,8 @@ static void test_policy(void)
         { "threshold", UINT32_MAX },
         { "vm-value", UINT32_MAX },
         { "learned-quantile", 100 },
+        { "wake-memory", UINT32_MAX },
+        { "prepare-timeout", UINT32_MAX },
         { "evict-delay", UINT32_MAX },
         { "suspend-when-idle", UINT32_MAX },
     };
