@@ -4,7 +4,7 @@
 #   make demo       the main job, live
 #   make check      all tests; SUITE=style|unit|engine|fuzz|qtest|functional|
 #                   plans|storage|waits|guest|libvirt for one
-#   make fuzz       for long: TARGET=frames|serial|state SECONDS=3600
+#   make fuzz       for long: TARGET=frames|plan|serial|state SECONDS=3600
 #   make bench      SUITE=engine|waits|plans|storage; figures in build/bench/
 #   make deb-guest  a Debian package for guests, in build/
 #   make install    PREFIX=/usr/local DESTDIR=

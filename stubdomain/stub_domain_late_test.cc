@@ -182,6 +182,18 @@ TEST_F(LateTest, AGuestThatRunsGetsTheReplyInsteadOfATry) {
             Lines({"waiting 1", "ended 1 replied 41 by busy 0 @41"}));
 }
 
+TEST_F(LateTest, AReplyThatTheGuestHasSomeOfIsHandedOver) {
+  EXPECT_EQ(Wait(kRetry), SD_OK);
+  PeerSends("", kBusy.substr(0, 20));
+  trace_.GuestAcks(talk_);
+  trace_.SuspendNow();
+  trace_.Take();
+  PeerSends(kBusy.substr(0, 20), kBusy.substr(20));
+  EXPECT_EQ(trace_.TakeNotices(),
+            Lines({"ended 1 replied 41 by busy 0 @41", "restore reply"}));
+  EXPECT_EQ(Wake(kBusy), Lines({"guest: data 20+21 (40000)"}));
+}
+
 TEST_F(LateTest, WhatWasNotKeptIsNotAskedAgain) {
   talk_.set_request("");
   trace_.Request(talk_, 20000);
