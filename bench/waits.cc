@@ -15,6 +15,8 @@
 namespace {
 
 constexpr uint64_t kFrameNs = 1000;
+// Less than the notices that may be pending.
+constexpr uint32_t kLaidAtOnce = 500;
 
 // A stub domain of which two threads are registered, and one waits: each wait
 // proposes a suspend, and each time it is decided that the guest runs on.
@@ -40,7 +42,11 @@ class Vm {
     uint32_t unused;
     sd_register_thread(stub_, "", now_, &thread_);
     sd_register_thread(stub_, "", now_, &unused);
-    for (uint32_t i = 0; i < waits; ++i) Wait();
+    for (uint32_t i = 0; i < waits; ++i) {
+      Lay();
+      if (i % kLaidAtOnce == 0) Settle();
+    }
+    Settle();
   }
   ~Vm() { sd_free(stub_); }
   Vm(const Vm&) = delete;
@@ -48,17 +54,7 @@ class Vm {
 
   // Its number.
   uint32_t Wait() {
-    sd_wait wait{};
-    wait.protocol = SD_TCP;
-    wait.accept = SD_ACCEPT_HOLD;
-    wait.flow.guest.port = static_cast<uint16_t>(1 + next_port_++ % 60000);
-    wait.bytes = 1;
-    wait.suspend = true;
-    wait.thread = thread_;
-    uint32_t number = 0;
-    if (sd_wait_for(stub_, &wait, now_, &number) != SD_OK) {
-      throw std::logic_error("a wait was refused");
-    }
+    const uint32_t number = Lay();
     Settle();
     return number;
   }
@@ -80,6 +76,21 @@ class Vm {
   }
 
  private:
+  uint32_t Lay() {
+    sd_wait wait{};
+    wait.protocol = SD_TCP;
+    wait.accept = SD_ACCEPT_HOLD;
+    wait.flow.guest.port = static_cast<uint16_t>(1 + next_port_++ % 60000);
+    wait.bytes = 1;
+    wait.suspend = true;
+    wait.thread = thread_;
+    uint32_t number = 0;
+    if (sd_wait_for(stub_, &wait, now_, &number) != SD_OK) {
+      throw std::logic_error("a wait was refused");
+    }
+    return number;
+  }
+
   // As the glue does after any event.
   void Settle() {
     while (sd_pending(stub_)) sd_dispatch(stub_, now_);
