@@ -116,6 +116,8 @@ void Connection::Observe(Side from, const Packet& packet,
     if (!stream.syn_seen || segment.seq != stream.isn) {
       if (established() && !closed()) return;
       if (!segment.has(kAck) && (stream.syn_seen || closed())) Restart();
+      // What was kept has other sequence numbers.
+      if (from == Side::kGuest) ForgetSent();
       NoteSyn(segment, &stream);
       // A window in a SYN counts as well; it is all that is known of the
       // buffers until both sides have acknowledged something.
@@ -159,12 +161,16 @@ void Connection::Establish(const Answered& answered) {
   from_syn = true;
 }
 
+void Connection::ForgetSent() {
+  resend.reset();
+  kept_request.reset();
+}
+
 void Connection::Restart() {
   guest = Stream{};
   peer = Stream{};
   promised = 0;
-  resend.reset();
-  kept_request.reset();
+  ForgetSent();
   from_syn = false;
   guest_reset = false;
   peer_reset = false;

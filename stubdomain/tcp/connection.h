@@ -199,6 +199,7 @@ struct Connection {
   bool Load(Reader& reader, ResendPool* pool);
 
  private:
+  void ForgetSent();
   void Restart();
 };
 

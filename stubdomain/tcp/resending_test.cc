@@ -49,6 +49,16 @@ TEST(Resending, NothingIsRecordedUnlessASuspendIsNear) {
   EXPECT_EQ(t.resend.budget.reserved(), 0u);
 }
 
+TEST(Resending, AnotherSynForgetsWhatFollowedTheFormer) {
+  FlowTrace t;
+  t.resend.recording = true;
+  t.Guest({.seq = static_cast<uint32_t>(-1), .flags = "S"});
+  t.Guest({.data = "early"});
+  EXPECT_EQ(t.resend.budget.reserved(), 5u);
+  t.Guest({.seq = 70000, .flags = "S."});
+  EXPECT_EQ(t.resend.budget.reserved(), 0u);
+}
+
 TEST(Resending, WhatTheGuestSendsAgainCloses) {
   FlowTrace t;
   t.Handshake();

@@ -199,7 +199,9 @@ def test_syn_flood(server, tap_network, family):
      "guest-port"),
     ({"flow": {"guest": {"port": 1}}, "accept": "hold", "plan": {"bytes": 0}},
      "plan.bytes"),
-    ({"flow": {"guest": {"port": 1}}}, "flow.peer.host"),
+    ({"flow": {"guest": {"port": 1},
+               "peer": {"host": "192.0.2.0/33", "port": 1}}},
+     "flow.peer.host"),
     ({"flow": {"protocol": "udp", "peer": {"host": "192.0.2.1", "port": 1}}},
      "flow.guest.port"),
 ])

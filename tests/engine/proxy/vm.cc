@@ -40,7 +40,7 @@ Vm::Vm(uint32_t seed, Effects effects)
   config_.unmatched = SD_UNMATCHED_IGNORE;
   stub_ = MakeStub();
   Seed();
-  sd_agent(stub_.get(), true);
+  sd_agent(stub_.get(), true, false);
 }
 
 void Vm::Seed() {
@@ -204,7 +204,7 @@ void Vm::HandOver(uint64_t now) {
                            sd_refusal_text(refusal));
   }
   stub_ = std::move(next);
-  sd_agent(stub_.get(), true);
+  sd_agent(stub_.get(), true, false);
   // Neither is known to the new one.
   writable_due_ = {SD_NEVER, SD_NEVER};
   step_ = Step::kNone;
