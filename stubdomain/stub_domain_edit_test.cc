@@ -5,7 +5,6 @@
 
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
 
 #include "trace/frames.h"
@@ -22,19 +21,6 @@ constexpr std::string_view kPlan = R"({"format": "http", "handlers": [
     {"name": "go on", "when": {"status": "1xx"}, "do": ["discard"]},
     {"name": "all", "when": {"status": "2xx"}, "do": ["buffer", "restore"]}]})";
 
-struct FreePlan {
-  void operator()(sd_plan* plan) const { sd_plan_free(plan); }
-};
-
-sd_refusal Lay(Trace& trace, std::string_view plan, sd_wait wait) {
-  char error[200];
-  const std::unique_ptr<sd_plan, FreePlan> compiled(
-      sd_plan_new(plan.data(), plan.size(), error, sizeof(error)));
-  EXPECT_NE(compiled, nullptr) << error;
-  wait.plan = compiled.get();
-  return trace.Wait(wait);
-}
-
 class EditTest : public testing::Test {
  protected:
   EditTest() {
@@ -42,7 +28,7 @@ class EditTest : public testing::Test {
     trace_.Request(talk_, 10);
   }
   void Suspend(std::string_view plan = kPlan) {
-    EXPECT_EQ(Lay(trace_, plan, Trace::WaitOn(talk_)), SD_OK);
+    EXPECT_EQ(trace_.WaitWithPlan(plan, Trace::WaitOn(talk_)), SD_OK);
     trace_.SuspendNow();
     trace_.Take();
   }
@@ -110,7 +96,7 @@ TEST_F(EditTest, WhatComesOutOfOrderIsTakenOutToo) {
 
 TEST_F(EditTest, WhatTheGuestHasIsNotTakenBack) {
   talk_.set_reply(continue_ + continue_ + ok_);
-  EXPECT_EQ(Lay(trace_, kPlan, Trace::WaitOn(talk_)), SD_OK);
+  EXPECT_EQ(trace_.WaitWithPlan(kPlan, Trace::WaitOn(talk_)), SD_OK);
   trace_.PeerSends(talk_, 25);
   trace_.PeerSends(talk_, 5);
   trace_.GuestAcks(talk_);
@@ -126,16 +112,16 @@ TEST_F(EditTest, WhatTheGuestHasIsNotTakenBack) {
 }
 
 TEST_F(EditTest, AnotherWaitOnTheConnectionSeesEverything) {
-  EXPECT_EQ(Lay(trace_, kPlan, Trace::WaitOn(talk_)), SD_OK);
-  EXPECT_EQ(Lay(trace_, R"({"handlers": [
+  EXPECT_EQ(trace_.WaitWithPlan(kPlan, Trace::WaitOn(talk_)), SD_OK);
+  EXPECT_EQ(trace_.WaitWithPlan(R"({"handlers": [
                     {"name": "go on", "when": {"status": "1xx"},
                      "do": ["alert"]},
                     {"name": "done", "when": {"complete": true}}]})",
-                Trace::WaitOn(talk_)),
+                                Trace::WaitOn(talk_)),
             SD_OK);
-  EXPECT_EQ(
-      Lay(trace_, R"({"format": "raw", "bytes": 60})", Trace::WaitOn(talk_)),
-      SD_OK);
+  EXPECT_EQ(trace_.WaitWithPlan(R"({"format": "raw", "bytes": 60})",
+                                Trace::WaitOn(talk_)),
+            SD_OK);
   trace_.SuspendNow();
   trace_.Take();
   const std::string all = continue_ + ok_;
@@ -150,7 +136,7 @@ TEST_F(EditTest, AnotherWaitOnTheConnectionSeesEverything) {
 }
 
 TEST_F(EditTest, TwoWaitsMayTakeOutTheSame) {
-  EXPECT_EQ(Lay(trace_, kPlan, Trace::WaitOn(talk_)), SD_OK);
+  EXPECT_EQ(trace_.WaitWithPlan(kPlan, Trace::WaitOn(talk_)), SD_OK);
   Suspend();
   const std::string all = continue_ + ok_;
   PeerSends(all, kContinue);
@@ -246,9 +232,9 @@ class EditDatagramTest : public testing::Test {
     wait_.protocol = SD_UDP;
     wait_.flow = ToC({guest_, peer_});
     wait_.suspend = true;
-    EXPECT_EQ(Lay(trace_, R"({"format": "raw", "handlers": [
+    EXPECT_EQ(trace_.WaitWithPlan(R"({"format": "raw", "handlers": [
                       {"when": {"not": {"bytes": 5}}, "do": ["discard"]}]})",
-                  wait_),
+                                  wait_),
               SD_OK);
   }
   Frame Reply(std::string_view text) {

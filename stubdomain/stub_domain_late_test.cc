@@ -5,7 +5,6 @@
 
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
 
 #include "trace/frames.h"
@@ -19,19 +18,6 @@ const std::string kAsked = "GET / HTTP/1.1\r\n\r\n";
 const std::string kBusy = "HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n";
 const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes";
 
-struct FreePlan {
-  void operator()(sd_plan* plan) const { sd_plan_free(plan); }
-};
-
-sd_refusal Lay(Trace& trace, std::string_view plan, sd_wait wait) {
-  char error[200];
-  const std::unique_ptr<sd_plan, FreePlan> compiled(
-      sd_plan_new(plan.data(), plan.size(), error, sizeof(error)));
-  EXPECT_NE(compiled, nullptr) << error;
-  wait.plan = compiled.get();
-  return trace.Wait(wait);
-}
-
 class LateTest : public testing::Test {
  protected:
   LateTest() {
@@ -42,7 +28,7 @@ class LateTest : public testing::Test {
   sd_refusal Wait(std::string_view plan, uint32_t timeout = 0) {
     sd_wait wait = Trace::WaitOn(talk_);
     wait.timeout_ms = timeout;
-    return Lay(trace_, plan, wait);
+    return trace_.WaitWithPlan(plan, wait);
   }
   void Suspend(std::string_view plan, uint32_t timeout = 0) {
     EXPECT_EQ(Wait(plan, timeout), SD_OK);
@@ -116,9 +102,9 @@ TEST_F(LateTest, AGuestThatRunsIsAnsweredAsWell) {
   sd_wait wait = Trace::WaitOn(talk_);
   wait.timeout_ms = 5000;
   wait.suspend = false;
-  EXPECT_EQ(
-      Lay(trace_, R"({"late": [{"action": "answer", "rst": true}]})", wait),
-      SD_OK);
+  EXPECT_EQ(trace_.WaitWithPlan(
+                R"({"late": [{"action": "answer", "rst": true}]})", wait),
+            SD_OK);
   trace_.Pass(5000);
   EXPECT_EQ(trace_.Take(),
             Lines({"waiting 1", "ended 1 timed-out 0 answered",
@@ -292,7 +278,7 @@ class LateDatagramTest : public testing::Test {
     wait_.suspend = true;
   }
   void Suspend(std::string_view plan) {
-    EXPECT_EQ(Lay(trace_, plan, wait_), SD_OK);
+    EXPECT_EQ(trace_.WaitWithPlan(plan, wait_), SD_OK);
     trace_.SuspendNow();
     trace_.Take();
   }
@@ -337,9 +323,9 @@ TEST_F(LateDatagramTest, TheTimeoutBecomesAServfail) {
 TEST_F(LateDatagramTest, AGuestThatRunsIsAnsweredAsWell) {
   wait_.timeout_ms = 5000;
   wait_.suspend = false;
-  EXPECT_EQ(
-      Lay(trace_, R"({"late": [{"action": "answer", "text": "no"}]})", wait_),
-      SD_OK);
+  EXPECT_EQ(trace_.WaitWithPlan(
+                R"({"late": [{"action": "answer", "text": "no"}]})", wait_),
+            SD_OK);
   trace_.Pass(5000);
   EXPECT_EQ(Payload(), "no");
   EXPECT_EQ(to_, Side::kGuest);
@@ -410,8 +396,8 @@ TEST_F(LateDatagramTest, ADatagramCanBeAnsweredInTheGuestsName) {
 
 TEST_F(LateDatagramTest, WhatCannotBeADatagramIsRefused) {
   const auto refusal = [this](const std::string& answer) {
-    return Lay(trace_, R"({"late": [{"action": "answer", )" + answer + "}]}",
-               wait_);
+    return trace_.WaitWithPlan(
+        R"({"late": [{"action": "answer", )" + answer + "}]}", wait_);
   };
   EXPECT_EQ(refusal(R"("http": {})"), SD_REFUSED_PLAN_ANSWER);
   EXPECT_EQ(refusal(R"("rst": true)"), SD_REFUSED_PLAN_ANSWER);

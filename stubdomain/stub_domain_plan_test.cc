@@ -5,7 +5,6 @@
 
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
 
 #include "trace/trace.h"
@@ -18,10 +17,6 @@ constexpr std::string_view kHead =
     "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n";
 constexpr std::string_view kBody = "0123456789abcdefghij";
 
-struct FreePlan {
-  void operator()(sd_plan* plan) const { sd_plan_free(plan); }
-};
-
 class PlanWaitTest : public testing::Test {
  protected:
   PlanWaitTest() {
@@ -32,12 +27,7 @@ class PlanWaitTest : public testing::Test {
   }
 
   sd_refusal Wait(std::string_view plan, sd_wait wait) {
-    char error[200];
-    const std::unique_ptr<sd_plan, FreePlan> compiled(
-        sd_plan_new(plan.data(), plan.size(), error, sizeof(error)));
-    EXPECT_NE(compiled, nullptr) << error;
-    wait.plan = compiled.get();
-    return trace_.Wait(wait);
+    return trace_.WaitWithPlan(plan, wait);
   }
   sd_refusal Wait(std::string_view plan) {
     return Wait(plan, Trace::WaitOn(talk_));

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <utility>
 
 #include "wait/flow_names.h"
@@ -291,6 +292,16 @@ sd_refusal Trace::Wait(const sd_wait& wait, uint32_t* number) {
       sd_wait_for(stub_, &wait, now_, number != nullptr ? number : &unused);
   After();
   return refusal;
+}
+
+sd_refusal Trace::WaitWithPlan(std::string_view plan, sd_wait wait) {
+  char error[200];
+  const std::unique_ptr<sd_plan, decltype(&sd_plan_free)> compiled(
+      sd_plan_new(plan.data(), plan.size(), error, sizeof(error)),
+      &sd_plan_free);
+  EXPECT_NE(compiled, nullptr) << error;
+  wait.plan = compiled.get();
+  return Wait(wait);
 }
 
 void Trace::Agent(bool present, bool prepares) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -80,6 +81,8 @@ class Trace {
   // A wait of the guest that proposes a suspend.
   static sd_wait WaitOn(const Talk& talk);
   sd_refusal Wait(const sd_wait& wait, uint32_t* number = nullptr);
+  // The same with a plan, which must be a good one.
+  sd_refusal WaitWithPlan(std::string_view plan, sd_wait wait);
   void Agent(bool present, bool prepares = false);
   void Prepared();
   void Ready();

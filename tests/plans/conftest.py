@@ -4,28 +4,14 @@ Copyright (c) 2026 The Stubdomain authors
 SPDX-License-Identifier: GPL-2.0-or-later
 """
 
-import importlib.util
 import os
 import pathlib
-import sys
 
 import pytest
 
-HERE = pathlib.Path(__file__).resolve().parent
-FUNCTIONAL = HERE.parent / "functional"
-sys.path.append(str(FUNCTIONAL))
-
-from vm import BUILD, Vm  # noqa: E402
-
-# Two files of one name cannot both be imported by it.
-_spec = importlib.util.spec_from_file_location("functional_fixtures",
-                                               FUNCTIONAL / "conftest.py")
-_functional = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_functional)
-
-make_peer = _functional.make_peer
-peer = _functional.peer
-pytest_runtest_makereport = _functional.pytest_runtest_makereport
+from harness.functional_fixtures import (  # noqa: F401
+    VMS, make_peer, peer, pytest_runtest_makereport)
+from vm import BUILD, Vm
 
 IMAGE = "initramfs-plans"
 
@@ -44,7 +30,7 @@ def running_vm(request):
 @pytest.fixture
 def vm(running_vm, request):
     """It runs, and nobody waits."""
-    request.node.stash.setdefault(_functional.VMS, []).append(running_vm)
+    request.node.stash.setdefault(VMS, []).append(running_vm)
     for stub in running_vm.stubs():
         running_vm.cmd("stubdomain-unlisten", stub=stub["stub"])
     if running_vm.run_state() != "running":
