@@ -6,6 +6,8 @@ SPDX-License-Identifier: GPL-2.0-or-later
 """
 
 import json
+import os
+import pathlib
 import subprocess
 import time
 
@@ -39,6 +41,13 @@ def disk(directory, size):
     file.unlink()
     return {f"{direction}_s": sorted(values)[REPEAT // 2]
             for direction, values in seconds.items()}
+
+
+def read_ahead(directory):
+    """KiB that the kernel reads along with a page that is not in memory."""
+    device = os.stat(directory).st_dev
+    name = f"/sys/class/bdi/{os.major(device)}:{os.minor(device)}/read_ahead_kb"
+    return int(pathlib.Path(name).read_text())
 
 
 def memory_copy():

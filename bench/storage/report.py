@@ -133,7 +133,9 @@ def write(results, directory):
     lines += ["PSS of a suspended QEMU (q35, no display, TCG with tb-size=16): "
               f"{pss['suspended'] / 2**20:.1f} MiB (wanted: <= 32 MiB), "
               f"running {pss['running'] / 2**20:.1f} MiB. memcpy: "
-              f"{results['memcpy_bytes_per_s'] / 2**30:.1f} GiB/s.", "",
+              f"{results['memcpy_bytes_per_s'] / 2**30:.1f} GiB/s. The kernel "
+              f"reads {results['read_ahead_kib']} KiB along with a page "
+              "(read_ahead_kb).", "",
               "![saving](storage-save.png)", "",
               "![restoring](storage-restore.png)", ""]
     for run in runs:

@@ -132,6 +132,7 @@ def main():
         if libvirt:
             libvirt.close()
     results = {"memcpy_bytes_per_s": machine.memory_copy(),
+               "read_ahead_kib": machine.read_ahead(BENCH),
                "pss": pss(), "runs": runs}
     (BENCH / "storage.json").write_text(json.dumps(results, indent=2) + "\n")
     report.write(results, BENCH)
