@@ -70,6 +70,7 @@ Time StubDomain::Advance(Time now) {
 
 Time StubDomain::AdvanceByFrame(Time now) {
   now_ = std::max(now_, now);
+  stubs_.StopExpecting(now_);
   return now_;
 }
 
@@ -152,7 +153,7 @@ void StubDomain::OpenGate(Time now) {
 // -- requests --
 
 sd_refusal StubDomain::MayLay(const sd_wait& wait) const {
-  if (stubs_.size() + stubs_.answered().size() >= config_.max_stubs ||
+  if (stubs_.size() + stubs_.answered() >= config_.max_stubs ||
       notices_.size() >= kMaxPendingNotices) {
     return SD_REFUSED_TOO_MANY_STUBS;
   }
@@ -210,13 +211,15 @@ sd_refusal StubDomain::WaitFor(const sd_wait& wait, Time now,
   return SD_OK;
 }
 
-void StubDomain::Lay(ListenerStub& stub, const sd_wait& wait, Time now,
+void StubDomain::Lay(const ListenerStub& stub, const sd_wait& wait, Time now,
                      uint32_t* number) {
   threads_.NoteWait(stub.thread());
+  UpdateThread(stub.thread());
   ExpectReply(stub, now);
+  stubs_.StopExpecting(now);
   if (wait.suspend && cycle_.running()) {
-    stub.Propose(
-        std::max(now, stub.began() + milliseconds(config_.suspend_delay_ms)));
+    Propose(stub, std::max(now, stub.began() +
+                                    milliseconds(config_.suspend_delay_ms)));
   }
   *number = stub.number();
   UpdateRecording();
@@ -259,8 +262,14 @@ TcpFlow* StubDomain::FlowOf(const ListenerStub& stub) const {
 }
 
 void StubDomain::UpdateAwaited(TcpFlow& flow) {
-  flow.set_awaited(stubs_.AnyOn(flow));
-  flow.WatchReply(flow.awaited() && stubs_.AnyWatches(flow));
+  const auto on = stubs_.by_flow().On(flow);
+  flow.set_awaited(!on.empty());
+  flow.WatchReply(std::ranges::any_of(on, &ListenerStub::watches));
+}
+
+void StubDomain::UpdateThread(uint32_t thread) {
+  threads_.SetProposal(thread,
+                       stubs_.waiters().Proposal(Waiters::Thread(thread)));
 }
 
 void StubDomain::Alert(uint32_t number, std::vector<PlanAlert> alerts,
@@ -276,15 +285,17 @@ void StubDomain::Settle(TcpFlow& flow, Time now) {
   std::vector<std::pair<uint32_t, Ending>> endings;
   std::vector<ReplyEdit> edits;
   std::vector<std::pair<const ListenerStub*, PlanAnswer>> answers;
-  for (auto& [number, stub] : stubs_.all()) {
-    if (!stub.IsOn(flow)) continue;
+  for (const ListenerStub* stub : stubs_.by_flow().On(flow)) {
     PlanEffects effects;
-    const auto ending = stub.Judge(&flow, MeansOf(stub), now, &effects);
-    Alert(number, std::move(effects.alerts), now);
-    for (const std::string& bytes : effects.sent) Send(stub, bytes, now);
-    if (effects.answer) answers.emplace_back(&stub, *effects.answer);
+    const Means means = MeansOf(*stub);
+    const auto ending = stubs_.Change(stub->number(), [&](ListenerStub& wait) {
+      return wait.Judge(&flow, means, now, &effects);
+    });
+    Alert(stub->number(), std::move(effects.alerts), now);
+    for (const std::string& bytes : effects.sent) Send(*stub, bytes, now);
+    if (effects.answer) answers.emplace_back(stub, *effects.answer);
     std::ranges::move(effects.edits, std::back_inserter(edits));
-    if (ending) endings.emplace_back(number, *ending);
+    if (ending) endings.emplace_back(stub->number(), *ending);
   }
   flow.ForgetPassed();
   // They lie behind what is edited.
@@ -302,12 +313,15 @@ void StubDomain::SettleAll(Time now) {
   });
   for (TcpFlow* flow : flows) Settle(*flow, now);
   std::vector<std::pair<uint32_t, Ending>> endings;
-  for (auto& [number, stub] : stubs_.all()) {
+  for (const auto& [number, stub] : stubs_.all()) {
     if (stub.kind() != ListenerStub::Kind::kReply || FlowOf(stub) != nullptr) {
       continue;
     }
     PlanEffects effects;
-    const auto ending = stub.Judge(nullptr, MeansOf(stub), now, &effects);
+    const Means means = MeansOf(stub);
+    const auto ending = stubs_.Change(number, [&](ListenerStub& wait) {
+      return wait.Judge(nullptr, means, now, &effects);
+    });
     Alert(number, std::move(effects.alerts), now);
     if (ending) endings.emplace_back(number, *ending);
   }
@@ -316,11 +330,14 @@ void StubDomain::SettleAll(Time now) {
 
 void StubDomain::EndWatched(Time now) {
   std::vector<std::pair<uint32_t, Ending>> endings;
-  for (auto& [number, stub] : stubs_.all()) {
-    if (stub.watch_deadline() > now) continue;
+  for (const uint64_t due : stubs_.watches().Until(now)) {
+    const auto number = static_cast<uint32_t>(due);
+    const ListenerStub& stub = *stubs_.Find(number);
     PlanEffects effects;
-    const auto ending =
-        stub.JudgeTime(FlowOf(stub), MeansOf(stub), now, &effects);
+    const Means means = MeansOf(stub);
+    const auto ending = stubs_.Change(number, [&](ListenerStub& wait) {
+      return wait.JudgeTime(FlowOf(wait), means, now, &effects);
+    });
     Alert(number, std::move(effects.alerts), now);
     for (const std::string& bytes : effects.sent) Send(stub, bytes, now);
     if (effects.answer) Answer(stub, *effects.answer, now);
@@ -340,12 +357,14 @@ void StubDomain::End(uint32_t number, sd_outcome outcome, uint64_t bytes,
                                 .answered = answered}});
   judged_.reset();
   TcpFlow* flow = FlowOf(*stub);
-  if (outcome != SD_CANCELLED) threads_.NoteAnswer(stub->thread());
+  const uint32_t thread = stub->thread();
+  if (outcome != SD_CANCELLED) threads_.NoteAnswer(thread);
   if (cycle_.running() || outcome == SD_CANCELLED) {
     stubs_.Remove(number);
   } else {
     stubs_.Answer(number);
   }
+  UpdateThread(thread);
   if (flow != nullptr) UpdateAwaited(*flow);
 }
 
@@ -359,9 +378,10 @@ bool StubDomain::pending() const {
 }
 
 Time StubDomain::NextDeadline() const {
-  return std::min({stubs_.NextTimeout(), stubs_.NextWatch(),
-                   MayAskAgain() ? stubs_.NextRetry() : kNever, NextStepDue(),
-                   EvictDue(), gate_opens_, flows_->table.Deadline()});
+  return std::min({stubs_.timeouts().First(), stubs_.watches().First(),
+                   MayAskAgain() ? stubs_.retries().First() : kNever,
+                   NextStepDue(), EvictDue(), gate_opens_,
+                   flows_->table.Deadline()});
 }
 
 void StubDomain::OnTimer(Time now) {

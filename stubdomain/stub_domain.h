@@ -178,14 +178,17 @@ class StubDomain {
                    const Ending& ending, Time now);
   // Ends a wait that `packet` is for, unless its plan says otherwise. False:
   // the guest is not to have it.
-  bool OnAwaited(ListenerStub& stub, unsigned port, const Packet& packet,
+  bool OnAwaited(const ListenerStub& stub, unsigned port, const Packet& packet,
                  const Ending& ending, Time now);
   // Of an answered connection, before it is known who it is.
   uint16_t AnswerWindow() const;
 
   // -- waits --
   sd_refusal MayLay(const sd_wait& wait) const;
-  void Lay(ListenerStub& stub, const sd_wait& wait, Time now, uint32_t* number);
+  void Lay(const ListenerStub& stub, const sd_wait& wait, Time now,
+           uint32_t* number);
+  // A wait of a thread was laid or is over, or what it proposes has changed.
+  void UpdateThread(uint32_t thread);
   TcpFlow* FlowOf(const ListenerStub& stub) const;
   // Ends the waits on the flow that are over by now.
   void Settle(TcpFlow& flow, Time now);
@@ -193,6 +196,8 @@ class StubDomain {
   void SettleAll(Time now);
   void EndTimedOut(Time now);
   void TimeOut(uint32_t number, Time now);
+  // All that came on the flow was judged, and then something of it replaced.
+  void NoteEdit(const TcpFlow& flow, uint64_t growth);
   // Ends the waits whose plans have something to say by now.
   void EndWatched(Time now);
   // What is known of the flow by the waits on it changes.
@@ -208,14 +213,9 @@ class StubDomain {
            const sd_claim& claim = {}, bool answered = false);
   // A wait ended, which wakes a guest that is not to sleep on.
   void EndAndWake(uint32_t number, const Ending& ending, Time now);
-  // The replies that were kept for the guest.
-  struct Replies {
-    uint32_t awaited = 0;   // threads, and waits of none, also the answered
-    uint32_t answered = 0;  // of them
-    uint32_t importance = 0;
-  };
-  Replies KeptReplies() const;
-  // They wake the guest.
+  // So many replies wake the guest.
+  uint32_t RepliesThatWake() const;
+  // Those that were kept for it do.
   bool RepliesWake() const;
   sd_why WhyAwake(sd_reason reason) const;
   // Wakes a guest that is suspended, or about to be.
@@ -242,30 +242,21 @@ class StubDomain {
   bool IsDuplicate(unsigned port, const Packet& packet, Time now);
 
   // -- suspending --
-  // They can be adopted with nothing of what the guest has sent left out. The
-  // peers' bytes need nothing: what the guest does not have is sent again, to
-  // the stub.
-  bool AwaitedFlowsCovered() const;
-  bool AllFlowsCovered() const;
-  // Each connection of the guest has a wait on it.
-  bool AllFlowsAwaited() const;
+  // Whether connections can be adopted with nothing of what the guest has sent
+  // left out. The peers' bytes need nothing: what the guest does not have is
+  // sent again, to the stub.
+  void ViewFlows(PauseView* view) const;
   // What the guest asked for is no longer asked for.
   void ForgetAgent();
-  // The registered threads that wait, and when each proposes a suspend; kNever:
-  // it does not.
-  std::map<uint32_t, Time> WaitingThreads() const;
   // As many threads wait as the policy asks for.
   bool EnoughThreadsWait() const;
+  void Propose(const ListenerStub& stub, Time at);
   // Waits of threads that still wait after a wake propose again.
   void ProposeAgain(Time now);
   // When enough waits have proposed a suspend; kNever: too few have.
   Time ProposedByWaits() const;
-  // What the open waits may wake the VM by, each thread's as one.
-  std::vector<Prospect> Prospects() const;
-  // When a reply that was expected is so overdue that it is no longer.
-  Time NextExpectationEnds() const;
   Time ExpectedWakeTime() const;
-  void ExpectReply(ListenerStub& stub, Time now) const;
+  void ExpectReply(const ListenerStub& stub, Time now);
   void LearnFrom(const ListenerStub& stub, const Ending& ending, Time now);
   PauseView View() const;
   // Asked for after each frame, so it is kept until an event may change it.

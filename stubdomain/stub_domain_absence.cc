@@ -103,9 +103,7 @@ bool StubDomain::Answer(const ListenerStub& stub, const PlanAnswer& answer,
       *flow, answer.begin, static_cast<uint32_t>(answer.length), *bytes,
       EndOf(*answer.reply), now, outbound_);
   if (refusal != AnswerRefusal::kNone) return false;
-  for (auto& [number, other] : stubs_.all()) {
-    if (other.IsOn(*flow)) other.NoteEdit(flow->peer_bytes() - before);
-  }
+  NoteEdit(*flow, flow->peer_bytes() - before);
   return true;
 }
 
@@ -150,14 +148,15 @@ bool StubDomain::Ask(const ListenerStub& stub, Time now) {
 }
 
 void StubDomain::AskAgain(Time now) {
-  if (!MayAskAgain() || stubs_.NextRetry() > now) return;
+  if (!MayAskAgain()) return;
   std::vector<uint32_t> over;
-  for (auto& [number, stub] : stubs_.all()) {
-    Retries* retries = stub.retries();
-    const auto due =
-        retries != nullptr ? retries->Take(now) : Retries::Due::kNothing;
+  for (const uint64_t waiting : stubs_.retries().Until(now)) {
+    const auto number = static_cast<uint32_t>(waiting);
+    const auto due = stubs_.Change(number, [now](ListenerStub& stub) {
+      return stub.retries()->Take(now);
+    });
     if (due == Retries::Due::kOver ||
-        (due == Retries::Due::kSend && !Ask(stub, now))) {
+        (due == Retries::Due::kSend && !Ask(*stubs_.Find(number), now))) {
       over.push_back(number);
     }
   }
@@ -167,11 +166,8 @@ void StubDomain::AskAgain(Time now) {
 // -- the longest wait is over --
 
 void StubDomain::EndTimedOut(Time now) {
-  while (stubs_.NextTimeout() <= now) {
-    const auto at = std::ranges::find_if(
-        stubs_.all(),
-        [now](const auto& entry) { return entry.second.timeout() <= now; });
-    TimeOut(at->first, now);
+  for (const uint64_t number : stubs_.timeouts().Until(now)) {
+    TimeOut(static_cast<uint32_t>(number), now);
   }
 }
 

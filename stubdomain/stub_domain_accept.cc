@@ -49,24 +49,25 @@ std::optional<Ending> StubDomain::PairEnding(const Packet& packet) {
 
 bool StubDomain::NoteArrival(unsigned port, const Packet& packet, Time now) {
   const TcpSegment* segment = packet.tcp();
-  ListenerStub* stub = nullptr;
+  const ListenerStub* stub = nullptr;
   Ending ending{SD_REPLIED, SD_REASON_REPLY, 0};
   if (segment != nullptr) {
     if (!IsFirstSyn(*segment)) return true;
     const FlowId id = FlowToGuest(packet);
-    stub = stubs_.FindFor(ListenerStub::Kind::kHold, port, id);
+    stub = stubs_.by_flow().FindFor(ListenerStub::Kind::kHold, port, id);
     if (stub == nullptr) {
-      stub = stubs_.FindFor(ListenerStub::Kind::kAnswer, port, id);
+      stub = stubs_.by_flow().FindFor(ListenerStub::Kind::kAnswer, port, id);
     }
   } else if (const auto of_pair = PairEnding(packet)) {
-    stub = stubs_.FindFor(ListenerStub::Kind::kPair, port, FlowToGuest(packet));
+    stub = stubs_.by_flow().FindFor(ListenerStub::Kind::kPair, port,
+                                    FlowToGuest(packet));
     ending = *of_pair;
   }
   if (stub == nullptr || !ChecksumOk(packet)) return true;
   return OnAwaited(*stub, port, packet, ending, now);
 }
 
-bool StubDomain::OnAwaited(ListenerStub& stub, unsigned port,
+bool StubDomain::OnAwaited(const ListenerStub& stub, unsigned port,
                            const Packet& packet, const Ending& ending,
                            Time now) {
   const auto* datagram = std::get_if<UdpDatagram>(&packet.body);
@@ -75,8 +76,10 @@ bool StubDomain::OnAwaited(ListenerStub& stub, unsigned port,
     return true;
   }
   PlanEffects effects;
-  const auto by_plan =
-      stub.JudgeDatagram(datagram->payload, MeansOf(stub), now, &effects);
+  const Means means = MeansOf(stub);
+  const auto by_plan = stubs_.Change(stub.number(), [&](ListenerStub& wait) {
+    return wait.JudgeDatagram(datagram->payload, means, now, &effects);
+  });
   Alert(stub.number(), std::move(effects.alerts), now);
   for (const std::string& bytes : effects.sent) Send(stub, bytes, now);
   const bool answered = effects.answer && Answer(stub, *effects.answer, now);
@@ -94,9 +97,10 @@ bool StubDomain::HoldAwaited(ListenerStub::Kind kind, unsigned port,
                              const Packet& packet, const Ending& ending,
                              Time now) {
   const FlowId id = FlowToGuest(packet);
-  ListenerStub* stub = stubs_.FindFor(kind, port, id);
+  const ListenerStub* stub = stubs_.by_flow().FindFor(kind, port, id);
   // More of what was awaited, for a guest that was not woken by the first.
-  const bool more = stub == nullptr && stubs_.AnyAnsweredFor(kind, port, id);
+  const bool more = stub == nullptr && stubs_.answered_by_flow().FindFor(
+                                           kind, port, id) != nullptr;
   if ((stub == nullptr && !more) || !own_addresses_.IsFor(port, packet.link) ||
       !ChecksumOk(packet)) {
     return false;
@@ -153,7 +157,7 @@ bool StubDomain::TakeHandshake(unsigned port, const Packet& packet, Time now) {
 bool StubDomain::TakeSyn(unsigned port, const FlowId& id, const Packet& packet,
                          Time now) {
   const ListenerStub* stub =
-      stubs_.FindFor(ListenerStub::Kind::kAnswer, port, id);
+      stubs_.by_flow().FindFor(ListenerStub::Kind::kAnswer, port, id);
   const MacAddress* mac =
       own_addresses_.Find(port, packet.link, id.guest.address);
   if (stub == nullptr || mac == nullptr || *mac != packet.link.destination ||
@@ -182,7 +186,7 @@ bool StubDomain::TakeAcknowledgement(unsigned port, const FlowId& id,
   if (flows_->table.unknown_to_guest() >= config_.max_accepted) {
     // The guest can make room. The peer sends this again.
     const ListenerStub* stub =
-        stubs_.FindFor(ListenerStub::Kind::kAnswer, port, id);
+        stubs_.by_flow().FindFor(ListenerStub::Kind::kAnswer, port, id);
     if (stub != nullptr) {
       EndAndWake(stub->number(), {SD_REPLIED, SD_REASON_BUFFER, 0}, now);
     }

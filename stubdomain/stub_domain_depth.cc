@@ -4,18 +4,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 #include <algorithm>
-#include <vector>
 
 #include "stub_domain.h"
 
 namespace stubdomain {
 
 DepthRule StubDomain::Depth() const {
-  std::vector<DepthWish> wishes;
-  for (const auto& [number, stub] : stubs_.all()) {
-    wishes.push_back(stub.depth_wish());
-  }
-  return CombineWishes(config_.policy, wishes);
+  return stubs_.depth_wishes().Combine(config_.policy);
 }
 
 // From `since` on the vCPUs are stopped, by the host's order or without.
@@ -25,7 +20,7 @@ Judgement StubDomain::Eviction(Time since,
   view.least_wait = LeastWait(config_.policy, costs_, pressure_);
   if (view.least_wait > Duration::zero()) {
     view.expected_wake = ExpectedWakeTime();
-    view.expects_anew = NextExpectationEnds();
+    view.expects_anew = stubs_.overdue().First();
   }
   return JudgeEviction(view, now_);
 }

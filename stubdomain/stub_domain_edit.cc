@@ -87,9 +87,14 @@ void StubDomain::Edit(TcpFlow& flow, std::vector<ReplyEdit> edits, Time now) {
     }
     if (refusal != EditRefusal::kNone) continue;
     end = edit.begin;
-    for (auto& [number, stub] : stubs_.all()) {
-      if (stub.IsOn(flow)) stub.NoteEdit(replacement.size() - edit.length);
-    }
+    NoteEdit(flow, replacement.size() - edit.length);
+  }
+}
+
+void StubDomain::NoteEdit(const TcpFlow& flow, uint64_t growth) {
+  for (const ListenerStub* stub : stubs_.by_flow().On(flow)) {
+    stubs_.Change(stub->number(),
+                  [growth](ListenerStub& wait) { wait.NoteEdit(growth); });
   }
 }
 

@@ -163,7 +163,8 @@ void StubDomain::OnSegmentToStoppedGuest(unsigned port, const Packet& packet,
     return;
   }
   if (flow == nullptr) return;
-  const bool unmatched = !flow->awaited() && !stubs_.AnyAnsweredOn(*flow) &&
+  const bool unmatched = !flow->awaited() &&
+                         stubs_.answered_by_flow().On(*flow).empty() &&
                          PeerProgress::Of(flow) != before;
   if (flow->awaited()) Settle(*flow, now);
   if (unmatched) OnUnmatched(packet, now);

@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
-#include <set>
 #include <string_view>
 #include <utility>
 
@@ -40,7 +38,7 @@ sd_refusal StubDomain::RegisterThread(std::string_view name, Time now,
 
 sd_refusal StubDomain::LeaveThread(uint32_t thread, Time now) {
   now = Advance(now);
-  const bool waited = WaitingThreads().contains(thread);
+  const bool waited = threads_.IsWaiting(thread);
   if (!threads_.Leave(thread)) return SD_REFUSED_UNKNOWN_THREAD;
   // It had something to do, and is done with it.
   if (!waited) ProposeAgain(now);
@@ -50,13 +48,18 @@ sd_refusal StubDomain::LeaveThread(uint32_t thread, Time now) {
 
 void StubDomain::ProposeAgain(Time now) {
   if (!cycle_.running()) return;
-  for (auto& [number, stub] : stubs_.all()) {
+  for (const auto& [number, stub] : stubs_.all()) {
     if (stub.suspends() && stub.proposal() == kNever &&
         threads_.Has(stub.thread())) {
-      stub.Propose(now + std::chrono::milliseconds(config_.suspend_delay_ms));
+      Propose(stub, now + std::chrono::milliseconds(config_.suspend_delay_ms));
     }
   }
   UpdateRecording();
+}
+
+void StubDomain::Propose(const ListenerStub& stub, Time at) {
+  stubs_.Change(stub.number(), [at](ListenerStub& wait) { wait.Propose(at); });
+  UpdateThread(stub.thread());
 }
 
 void StubDomain::ForgetAgent() {
@@ -78,22 +81,10 @@ sd_refusal StubDomain::Allow(sd_owner owner, Time now) {
   return SD_OK;
 }
 
-std::map<uint32_t, Time> StubDomain::WaitingThreads() const {
-  std::map<uint32_t, Time> waiting;
-  for (const auto& [number, stub] : stubs_.all()) {
-    const auto thread = threads_.all().find(stub.thread());
-    if (thread == threads_.all().end() || thread->second.answered) continue;
-    const auto at = waiting.try_emplace(stub.thread(), kNever).first;
-    at->second = std::min(at->second, stub.proposal());
-  }
-  return waiting;
-}
-
 std::vector<sd_thread_info> StubDomain::Threads() const {
-  const std::map<uint32_t, Time> waiting = WaitingThreads();
   std::vector<sd_thread_info> infos;
   for (const auto& [number, thread] : threads_.all()) {
-    sd_thread_info info{.thread = number, .waiting = waiting.contains(number)};
+    sd_thread_info info{.thread = number, .waiting = thread.waits()};
     std::ranges::copy(thread.name, info.name);
     infos.push_back(info);
   }
@@ -102,33 +93,24 @@ std::vector<sd_thread_info> StubDomain::Threads() const {
 
 // -- suspending --
 
-bool StubDomain::AwaitedFlowsCovered() const {
-  return std::ranges::all_of(stubs_.all(), [this](const auto& entry) {
-    const TcpFlow* flow = FlowOf(entry.second);
-    return flow == nullptr || (flow->established() && flow->covered());
-  });
-}
-
-bool StubDomain::AllFlowsCovered() const {
-  bool covered = true;
-  flows_->table.ForEach([&covered](const TcpFlow& flow) {
+void StubDomain::ViewFlows(PauseView* view) const {
+  const bool by_idle = view->by_idle != kNever;
+  flows_->table.ForEach([view, by_idle](const TcpFlow& flow) {
+    if (by_idle && !flow.closed() && !flow.awaited()) view->all_awaited = false;
     // An untracked flow is not adopted, so nothing is won by waiting for it.
-    covered = covered && (!flow.tracked() || flow.closed() || flow.covered());
+    if (flow.tracked() && !flow.closed() && !flow.covered()) {
+      view->all_covered = false;
+    }
+    if (flow.awaited() && !flow.unknown_to_guest() &&
+        !(flow.established() && flow.covered())) {
+      view->awaited_covered = false;
+    }
   });
-  return covered;
-}
-
-bool StubDomain::AllFlowsAwaited() const {
-  bool awaited = true;
-  flows_->table.ForEach([&awaited](const TcpFlow& flow) {
-    awaited = awaited && (flow.closed() || flow.awaited());
-  });
-  return awaited;
 }
 
 bool StubDomain::EnoughThreadsWait() const {
   return threads_.empty() ||
-         WaitingThreads().size() >=
+         threads_.waiting().size() >=
              WaitingNeeded(config_.policy,
                            static_cast<uint32_t>(threads_.size()));
 }
@@ -145,19 +127,12 @@ void StubDomain::SetVcpusIdle(bool idle, Time now) {
 }
 
 Time StubDomain::ProposedByWaits() const {
-  if (threads_.empty()) return stubs_.NextProposal();
-  // A wait of the host is its word, and needs no thread of the guest.
-  Time due = kNever;
-  for (const auto& [number, stub] : stubs_.all()) {
-    if (stub.owner() == SD_OWNER_HOST) due = std::min(due, stub.proposal());
-  }
-  std::vector<Time> proposals;
-  for (const auto& [thread, proposal] : WaitingThreads()) {
-    proposals.push_back(proposal);
-  }
+  if (threads_.empty()) return stubs_.proposals().First();
   const auto registered = static_cast<uint32_t>(threads_.size());
-  return std::min(due, QuorumDue(std::move(proposals),
-                                 WaitingNeeded(config_.policy, registered)));
+  // A wait of the host is its word, and needs no thread of the guest.
+  return std::min(
+      stubs_.host_proposals().First(),
+      QuorumDue(threads_.waiting(), WaitingNeeded(config_.policy, registered)));
 }
 
 // Asked for after each frame, so nothing is looked at that does not matter.
@@ -165,7 +140,7 @@ PauseView StubDomain::View() const {
   if (!cycle_.running()) return {};
   const Time idle_since = std::min(vcpus_idle_since_, idle_before_);
   PauseView view{
-      .proposed = stubs_.NextProposal() != kNever,
+      .proposed = stubs_.proposals().First() != kNever,
       .idle = idle_since != kNever && !stubs_.empty(),
       .by_host = host_proposal_,
       .inhibits = inhibitors_.total(),
@@ -183,11 +158,9 @@ PauseView StubDomain::View() const {
   }
   if (view.least_wait > Duration::zero()) {
     view.expected_wake = ExpectedWakeTime();
-    view.expects_anew = NextExpectationEnds();
+    view.expects_anew = stubs_.overdue().First();
   }
-  view.all_awaited = view.by_idle == kNever || AllFlowsAwaited();
-  view.awaited_covered = AwaitedFlowsCovered();
-  view.all_covered = AllFlowsCovered();
+  ViewFlows(&view);
   return view;
 }
 
@@ -217,41 +190,32 @@ void StubDomain::Consider(Time now) {
 void StubDomain::DropSuspend() {
   judged_.reset();
   host_proposal_ = kNever;
-  stubs_.StopProposing();
+  for (const uint64_t proposing :
+       stubs_.proposals().Until(kNever - Duration(1))) {
+    Propose(*stubs_.Find(static_cast<uint32_t>(proposing)), kNever);
+  }
 }
 
 void StubDomain::UpdateRecording() {
   flows_->table.Record(!cycle_.running() || host_proposal_ != kNever ||
                        vcpus_idle_since_ != kNever ||
-                       stubs_.NextProposal() != kNever);
+                       stubs_.proposals().First() != kNever);
 }
 
 // -- waking --
 
-StubDomain::Replies StubDomain::KeptReplies() const {
-  std::set<std::pair<bool, uint32_t>> answered;
-  uint32_t importance = 0;
-  for (const ListenerStub& stub : stubs_.answered()) {
-    answered.insert(stub.waiter());
-    importance = std::max<uint32_t>(importance, stub.importance());
-  }
-  std::set<std::pair<bool, uint32_t>> awaited = answered;
-  for (const auto& [number, stub] : stubs_.all()) {
-    awaited.insert(stub.waiter());
-  }
-  return {.awaited = static_cast<uint32_t>(awaited.size()),
-          .answered = static_cast<uint32_t>(answered.size()),
-          .importance = importance};
+uint32_t StubDomain::RepliesThatWake() const {
+  return RepliesNeeded(config_.policy, stubs_.waiters().awaited());
 }
 
 bool StubDomain::RepliesWake() const {
+  const Waiters& waiters = stubs_.waiters();
   if (cycle_.running() || cycle_.restore_requested() ||
-      stubs_.answered().empty()) {
+      waiters.answered() == 0) {
     return false;
   }
-  const Replies replies = KeptReplies();
-  return replies.importance >= config_.policy.wake_importance ||
-         replies.answered >= RepliesNeeded(config_.policy, replies.awaited);
+  return waiters.importance() >= config_.policy.wake_importance ||
+         waiters.answered() >= RepliesThatWake();
 }
 
 sd_why StubDomain::WhyAwake(sd_reason reason) const {
@@ -267,26 +231,24 @@ sd_why StubDomain::WhyAwake(sd_reason reason) const {
     case SD_REASON_HOST:
       return SD_WHY_HOST;
   }
-  const Replies replies = KeptReplies();
-  return replies.answered >= RepliesNeeded(config_.policy, replies.awaited)
-             ? SD_WHY_REPLIES
-             : SD_WHY_IMPORTANCE;
+  return stubs_.waiters().answered() >= RepliesThatWake() ? SD_WHY_REPLIES
+                                                          : SD_WHY_IMPORTANCE;
 }
 
 sd_decision StubDomain::Terms(sd_decided decided, sd_why why, Time now) const {
   const auto registered = static_cast<uint32_t>(threads_.size());
-  const Replies replies = KeptReplies();
+  const Waiters& waiters = stubs_.waiters();
   const Time expected = ExpectedWakeTime();
   return {
       .decided = decided,
       .why = why,
       .registered = registered,
-      .waiting = static_cast<uint32_t>(WaitingThreads().size()),
+      .waiting = static_cast<uint32_t>(threads_.waiting().size()),
       .needed = registered == 0 ? 0 : WaitingNeeded(config_.policy, registered),
-      .awaited = replies.awaited,
-      .answered = replies.answered,
-      .replies = RepliesNeeded(config_.policy, replies.awaited),
-      .importance = replies.importance,
+      .awaited = waiters.awaited(),
+      .answered = waiters.answered(),
+      .replies = RepliesThatWake(),
+      .importance = waiters.importance(),
       .inhibits = inhibitors_.total(),
       .suspends = guard_.SuspendsSince(now - std::chrono::minutes(1)),
       .expected_ms =

@@ -38,7 +38,7 @@ void StubDomain::OnPrepared(Time now) {
 bool StubDomain::PreparedInVain() const {
   if (prepare_until_ == kNever || host_proposal_ != kNever) return false;
   const bool asked =
-      stubs_.NextProposal() != kNever ||
+      stubs_.proposals().First() != kNever ||
       (std::min(vcpus_idle_since_, idle_before_) != kNever && !stubs_.empty());
   return !asked || inhibitors_.total() != 0;
 }

@@ -143,7 +143,8 @@ std::vector<uint8_t> StubDomain::Save(Time now) const {
     held_.Save(part);
     held_errors_.Save(part);
     recent_.Save(part, [&](unsigned port, const FlowId& id) {
-      return stubs_.AnyFor(ListenerStub::Kind::kPair, port, id);
+      return stubs_.by_flow().FindFor(ListenerStub::Kind::kPair, port, id) !=
+             nullptr;
     });
   });
   SavePart(Part::kFlows, writer,
@@ -217,6 +218,7 @@ sd_refusal StubDomain::Load(std::span<const uint8_t> data, Time now) {
 }
 
 void StubDomain::Resume(Time now) {
+  for (const auto& [number, thread] : threads_.all()) UpdateThread(number);
   UpdateRecording();
   if (cycle_.stopped()) flows_->table.Adopt(now);
   SettleAll(now);

@@ -34,18 +34,4 @@ Duration LeastWait(const sd_policy& policy, const sd_costs& costs,
       std::min(kLongest, std::max(threshold, break_even))));
 }
 
-Time ExpectedWake(const std::vector<Prospect>& prospects, uint32_t replies) {
-  Time wake = kNever;
-  std::vector<Time> expected;
-  for (const Prospect& prospect : prospects) {
-    wake = std::min(wake, prospect.timeout);
-    if (prospect.wakes_alone) wake = std::min(wake, prospect.reply);
-    expected.push_back(prospect.reply);
-  }
-  if (expected.size() < replies) return wake;
-  const auto last = expected.begin() + (replies - 1);
-  std::ranges::nth_element(expected, last);
-  return std::min(wake, *last);
-}
-
 }  // namespace stubdomain

@@ -6,8 +6,6 @@
 #ifndef STUBDOMAIN_POLICY_BREAK_EVEN_H_
 #define STUBDOMAIN_POLICY_BREAK_EVEN_H_
 
-#include <vector>
-
 #include "stubdomain/stubdomain.h"
 #include "wire/time.h"
 
@@ -26,17 +24,6 @@ namespace stubdomain {
 // threshold shrinks alike.
 Duration LeastWait(const sd_policy& policy, const sd_costs& costs,
                    const sd_pressure& pressure);
-
-// What may wake the VM: an open wait.
-struct Prospect {
-  Time reply = kNever;  // expected then; kNever: nothing is known
-  Time timeout = kNever;
-  bool wakes_alone = false;  // its reply is important enough
-};
-
-// When the VM is expected to be woken, if it takes so many replies (at least
-// 1). kNever: not before long, or nothing is known.
-Time ExpectedWake(const std::vector<Prospect>& prospects, uint32_t replies);
 
 }  // namespace stubdomain
 

@@ -70,28 +70,6 @@ TEST(BreakEvenTest, TheLeastWaitIsBounded) {
   EXPECT_EQ(LeastWait(policy, costs, {}), std::chrono::seconds(1'000'000'000));
 }
 
-constexpr Time At(int ms) { return Time(milliseconds(ms)); }
-
-TEST(BreakEvenTest, WhenTheVmIsExpectedToBeWoken) {
-  struct Case {
-    std::vector<Prospect> prospects;
-    uint32_t replies;
-    Time wake;
-  };
-  const Case kCases[] = {
-      {{}, 1, kNever},
-      {{{.reply = At(5)}}, 1, At(5)},
-      {{{.reply = At(5)}, {.reply = At(3)}}, 1, At(3)},
-      {{{.reply = At(5)}, {.reply = At(3)}}, 2, At(5)},
-      {{{.reply = At(5)}, {}}, 2, kNever},  // of the other nothing is known
-      {{{.reply = At(5), .wakes_alone = true}, {}}, 2, At(5)},
-      {{{.reply = At(5)}, {.timeout = At(4)}}, 2, At(4)},
-  };
-  for (const Case& c : kCases) {
-    EXPECT_EQ(ExpectedWake(c.prospects, c.replies), c.wake);
-  }
-}
-
 // -- the decision --
 
 TEST(WorthTest, AShortWaitIsNotWorthASuspend) {

@@ -46,20 +46,29 @@ DepthWish DepthWish::Load(Reader& reader) {
   return wish;
 }
 
-DepthRule CombineWishes(const sd_policy& policy,
-                        const std::vector<DepthWish>& wishes) {
-  if (wishes.empty()) {
+void DepthWishes::Add(const DepthWish& wish) {
+  depths_.insert(wish.depth);
+  delays_.insert(wish.delay_ms);
+}
+
+void DepthWishes::Remove(const DepthWish& wish) {
+  depths_.erase(depths_.find(wish.depth));
+  delays_.erase(delays_.find(wish.delay_ms));
+}
+
+DepthRule DepthWishes::Combine(const sd_policy& policy) const {
+  if (depths_.empty()) {
     return {policy.depth, std::chrono::milliseconds(policy.evict_delay_ms)};
   }
   sd_depth depth = SD_DEPTH_EVICT;
-  uint32_t delay_ms = 0;
-  for (const DepthWish& wish : wishes) {
-    depth = std::max(
-        depth, wish.depth.value_or(policy.depth),
-        [](sd_depth a, sd_depth b) { return Shallowness(a) < Shallowness(b); });
-    delay_ms =
-        std::max(delay_ms, wish.delay_ms.value_or(policy.evict_delay_ms));
+  for (auto at = depths_.begin(); at != depths_.end();
+       at = depths_.upper_bound(*at)) {
+    const sd_depth wish = at->value_or(policy.depth);
+    if (Shallowness(wish) > Shallowness(depth)) depth = wish;
   }
+  // Those that say nothing are the first.
+  uint32_t delay_ms = delays_.rbegin()->value_or(policy.evict_delay_ms);
+  if (!*delays_.begin()) delay_ms = std::max(delay_ms, policy.evict_delay_ms);
   return {depth, std::chrono::milliseconds(delay_ms)};
 }
 

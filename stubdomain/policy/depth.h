@@ -9,7 +9,7 @@
 
 #include <cstdint>
 #include <optional>
-#include <vector>
+#include <set>
 
 #include "policy/judgement.h"
 #include "stubdomain/stubdomain.h"
@@ -35,10 +35,20 @@ struct DepthRule {
   Duration delay;
 };
 
-// Of all open waits: the least deep and the longest delay, so that no wait is
-// given less than it asked for. Without any: the policy's.
-DepthRule CombineWishes(const sd_policy& policy,
-                        const std::vector<DepthWish>& wishes);
+// Those of all open waits.
+class DepthWishes {
+ public:
+  void Add(const DepthWish& wish);
+  // It is in it.
+  void Remove(const DepthWish& wish);
+  // The least deep and the longest delay, so that no wait is given less than it
+  // asked for. Without any: the policy's.
+  DepthRule Combine(const sd_policy& policy) const;
+
+ private:
+  std::multiset<std::optional<sd_depth>> depths_;
+  std::multiset<std::optional<uint32_t>> delays_;
+};
 
 // The terms of an eviction.
 struct EvictView {

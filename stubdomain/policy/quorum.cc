@@ -36,15 +36,13 @@ uint32_t RepliesNeeded(const sd_policy& policy, uint32_t awaited) {
   return Bounded(needed, awaited);
 }
 
-Time QuorumDue(std::vector<Time> proposals, uint32_t needed) {
+Time QuorumDue(const TimeOrder& proposals, uint32_t needed) {
   if (proposals.size() < needed) return kNever;
-  const Time first = *std::ranges::min_element(proposals);
-  if (first == kNever) return kNever;
-  // One that does not propose has no delay to sit out either.
-  std::ranges::replace(proposals, kNever, first);
-  const auto last = proposals.begin() + (needed - 1);
-  std::ranges::nth_element(proposals, last);
-  return *last;
+  // One that does not propose has no delay to sit out either: it counts as the
+  // first one that does.
+  const size_t proposing = proposals.CountUntil(kNever - Duration(1));
+  const size_t silent = proposals.size() - proposing;
+  return proposals.Nth(needed > silent ? needed - 1 - silent : 0);
 }
 
 }  // namespace stubdomain

@@ -8,10 +8,9 @@
 #define STUBDOMAIN_POLICY_QUORUM_H_
 
 #include <cstdint>
-#include <vector>
 
 #include "stubdomain/stubdomain.h"
-#include "wire/time.h"
+#include "wire/time_order.h"
 
 namespace stubdomain {
 
@@ -24,7 +23,7 @@ uint32_t RepliesNeeded(const sd_policy& policy, uint32_t awaited);
 // `proposals` has an entry for each that waits: when it proposes to suspend;
 // kNever: it waits, but does not propose, or not any more. kNever: too few
 // wait, or none of them proposes.
-Time QuorumDue(std::vector<Time> proposals, uint32_t needed);
+Time QuorumDue(const TimeOrder& proposals, uint32_t needed);
 
 }  // namespace stubdomain
 

@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace stubdomain {
 namespace {
 
@@ -82,7 +84,10 @@ TEST(QuorumTest, WhenEnoughHaveWaited) {
       {{At(7), kNever, At(5)}, 3, At(7)},
   };
   for (const Case& c : kCases) {
-    EXPECT_EQ(QuorumDue(c.proposals, c.needed), c.due);
+    TimeOrder proposals;
+    uint64_t thread = 0;
+    for (const Time proposal : c.proposals) proposals.Add(proposal, ++thread);
+    EXPECT_EQ(QuorumDue(proposals, c.needed), c.due);
   }
 }
 

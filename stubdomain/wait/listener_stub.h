@@ -16,6 +16,7 @@
 
 #include "plan/default_handler.h"
 #include "policy/depth.h"
+#include "policy/waiters.h"
 #include "stubdomain/stubdomain.h"
 #include "tcp/tcp_flow.h"
 #include "wait/flow_names.h"
@@ -61,10 +62,8 @@ class ListenerStub {
   uint16_t guest_port() const { return guest_port_; }
   // The registered thread that waits, and may have left since; 0: none.
   uint32_t thread() const { return thread_; }
-  // Who waits: the thread, or this wait. Waits of one thread are one for
-  // whoever counts.
-  std::pair<bool, uint32_t> waiter() const {
-    return thread_ != 0 ? std::pair(true, thread_) : std::pair(false, number_);
+  Waiters::Id waiter() const {
+    return thread_ != 0 ? Waiters::Thread(thread_) : Waiters::Wait(number_);
   }
   uint8_t importance() const { return importance_; }
   // When the program's call began.
@@ -74,6 +73,15 @@ class ListenerStub {
   // How long after that the reply is expected; nothing: it is not known.
   std::optional<Duration> expected() const { return expected_; }
   void Expect(Duration after) { expected_ = after; }
+  // When the reply is overdue by once more what was expected, so that it is
+  // expected no longer; kNever: it is not expected, or not any more.
+  Time overdue() const { return replies() ? began_ + 2 * *expected_ : kNever; }
+  void StopExpecting() { overdue_ = true; }
+  WaitTerms terms() const {
+    return {.proposal = proposal_,
+            .reply = replies() ? began_ + *expected_ : kNever,
+            .importance = importance_};
+  }
   // How deep the VM may sleep while it is open.
   const DepthWish& depth_wish() const { return depth_wish_; }
   // When it times out; kNever: never.
@@ -86,7 +94,6 @@ class ListenerStub {
   // When it proposes to suspend the VM; kNever: it does not, or not any more.
   Time proposal() const { return proposal_; }
   void Propose(Time at) { proposal_ = at; }
-  void StopProposing() { proposal_ = kNever; }
   // It was laid to propose, and may again.
   bool suspends() const { return suspends_; }
 
@@ -143,6 +150,7 @@ class ListenerStub {
   std::optional<Ending> Conclude(ReplyWatch::Result result, uint64_t bytes,
                                  const PlanEffects& effects);
 
+  bool replies() const { return expected_ && !overdue_; }
   uint64_t ReplyBytes(const TcpFlow& flow) const;
   // `effects` count from where the reply begins.
   void Place(PlanEffects* effects) const;
@@ -162,6 +170,7 @@ class ListenerStub {
   std::string request_class_;
   std::string application_;
   std::optional<Duration> expected_;
+  bool overdue_ = false;  // by now; whoever loads it finds out
   DepthWish depth_wish_;
   DefaultHandler handler_;             // without a plan
   std::unique_ptr<ReplyWatch> watch_;  // with one
