@@ -11,12 +11,26 @@
  */
 
 #include "qemu/osdep.h"
-#include <sys/mman.h>
 #include "hw/stubdomain/suspend-discard.h"
 #include "hw/stubdomain/suspend-file-internal.h"
 #include "qapi/error.h"
+#include "qemu/bitmap.h"
 #include "qemu/error-report.h"
 #include "qemu/lockable.h"
+
+/* Of pages that are zero. */
+static void clear_bits(const SuspendImage *image, const SuspendMapping *mapping,
+                       uint64_t offset, uint64_t length)
+{
+    size_t page = qemu_real_host_page_size();
+
+    for (size_t i = 0; i < image->block_count; i++) {
+        if (image->blocks[i].mapping == mapping) {
+            bitmap_test_and_clear_atomic(image->blocks[i].bitmap,
+                                         offset / page, length / page);
+        }
+    }
+}
 
 /* A file that is not written to: nothing may put old data into the hole. */
 static bool make_hole(SuspendMapping *mapping, uint64_t offset, uint64_t length)
@@ -38,17 +52,18 @@ static bool make_hole(SuspendMapping *mapping, uint64_t offset, uint64_t length)
                              &done, &error)) {
         warn_report_err(error);
     }
+    if (done && file->image->cipher) {
+        /* What the hole decrypts to is not zero. */
+        clear_bits(file->image, mapping, offset, length);
+    }
     return done;
 }
 
 static void replace(SuspendMapping *mapping, uint64_t offset, uint64_t length)
 {
     SuspendFile *file = suspend_file_of(mapping);
-    void *host = mapping->host + offset;
 
-    if (mmap(host, length, PROT_READ | PROT_WRITE,
-             MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-             -1, 0) == MAP_FAILED) {
+    if (!suspend_map(mapping, offset, length, -1, 0)) {
         /* Too many mappings, say. The guest must not see what was there. */
         error_report("cannot discard guest memory: %s; the VM is lost, and "
                      "can only be reset", strerror(errno));

@@ -56,6 +56,27 @@ static void on_shutdown(Notifier *notifier, void *data)
     file->shutdown_cause = *(ShutdownCause *)data;
 }
 
+bool suspend_file_check_options(const SuspendFileOptions *options,
+                                Error **errp)
+{
+    SuspendSecret secret = {};
+
+    if (!options->secret) {
+        return true;
+    }
+    if (!options->eager) {
+        error_setg(errp, "encryption-secret needs restore=eager, since memory "
+                   "cannot be mapped from a file that is encrypted");
+        return false;
+    }
+    if (!suspend_cipher_check(errp) || !suspend_absent_check(errp) ||
+        !suspend_secret_get(options->secret, &secret, errp)) {
+        return false;
+    }
+    suspend_secret_clear(&secret);
+    return true;
+}
+
 SuspendFile *suspend_file_new(const char *dir, const char *name,
                               const SuspendFileOptions *options,
                               SuspendFileFault *fault, void *opaque)
@@ -89,6 +110,10 @@ void suspend_file_drop_image(SuspendFile *file, bool keep_name)
     }
     if (!keep_name && suspend_image_in_place(image)) {
         unlink(image->path);
+    }
+    suspend_eager_end(file);
+    if (!suspend_mappings_used(image)) {
+        suspend_absent_end(image);
     }
     suspend_prefetch_stop(image);
     suspend_mappings_orphan(image);
@@ -252,7 +277,8 @@ bool suspend_file_prepare(SuspendFile *file, Error **errp)
         error_setg(errp, "the VM has another suspend file in use");
         return false;
     }
-    if (!suspend_check_machine(errp)) {
+    if (!suspend_check_machine(errp) ||
+        !suspend_file_check_options(file->options, errp)) {
         return false;
     }
     blocks = suspend_blocks_get(&layout, &count, errp);
@@ -264,6 +290,13 @@ bool suspend_file_prepare(SuspendFile *file, Error **errp)
     if (file->image &&
         (file->stale || !suspend_image_in_place(file->image) ||
          !sd_suspend_layout_equal(file->image->layout, layout))) {
+        if (file->image->cipher && suspend_mappings_used(file->image)) {
+            error_setg(errp, "some memory is still in the former suspend file, "
+                       "which is encrypted");
+            suspend_blocks_free(blocks, count);
+            sd_suspend_layout_free(layout);
+            return false;
+        }
         suspend_file_drop_image(file, false);
     }
     if (file->image) {
@@ -290,7 +323,9 @@ bool suspend_file_prepare(SuspendFile *file, Error **errp)
 
 void suspend_file_expect_wake(SuspendFile *file)
 {
-    if (file->image) {
+    if (file->options->eager) {
+        suspend_eager_expect(file);
+    } else if (file->image) {
         suspend_prefetch_start(file->image);
     }
 }

@@ -48,9 +48,14 @@ SuspendImage *suspend_image_open(SuspendFile *file, Error **errp)
     qemu_mutex_init(&image->writing);
     qemu_mutex_init(&image->lock);
     qemu_mutex_init(&image->prefetching);
+    qemu_mutex_init(&image->restoring);
     qemu_sem_init(&image->prefetch_go, 0);
     init_header(&image->header);
 
+    if (file->options->secret &&
+        !suspend_secret_get(file->options->secret, &image->secret, errp)) {
+        goto fail;
+    }
     if (ftruncate(fd, 0) < 0 || fchmod(fd, S_IRUSR | S_IWUSR) < 0) {
         error_setg_errno(errp, errno, "cannot prepare suspend file '%s'",
                          file->path);
@@ -83,6 +88,8 @@ void suspend_image_unref(SuspendImage *image)
     sd_suspend_layout_free(image->layout);
     qemu_vfree(image->bitmaps);
     qemu_vfree(image->first_page);
+    suspend_secret_clear(&image->secret);
+    suspend_cipher_free(image->cipher);
     if (image->direct_fd >= 0) {
         close(image->direct_fd);
     }
@@ -90,6 +97,7 @@ void suspend_image_unref(SuspendImage *image)
     qemu_mutex_destroy(&image->writing);
     qemu_mutex_destroy(&image->lock);
     qemu_mutex_destroy(&image->prefetching);
+    qemu_mutex_destroy(&image->restoring);
     qemu_sem_destroy(&image->prefetch_go);
     if (image->touched) {
         g_array_free(image->touched, true);

@@ -15,6 +15,11 @@
 #include "qemu/cutils.h"
 #include "qemu/uuid.h"
 #include "system/system.h"
+#include "migration.h"
+#include "options.h"
+
+/* Of the file that was checked last; NULL: it is in the clear. */
+static SuspendCipher *cipher;
 
 /* All of [@offset, @offset + @length), or NULL. */
 static void *read_part(int fd, uint64_t offset, size_t length)
@@ -22,7 +27,10 @@ static void *read_part(int fd, uint64_t offset, size_t length)
     g_autofree uint8_t *data = g_try_malloc(length);
 
     for (size_t done = 0; data && done < length;) {
-        ssize_t ret = pread(fd, data + done, length - done, offset + done);
+        ssize_t ret = cipher
+            ? suspend_cipher_pread(cipher, fd, data + done, length - done,
+                                   offset + done, NULL)
+            : pread(fd, data + done, length - done, offset + done);
 
         if (ret <= 0) {
             return NULL;
@@ -93,6 +101,37 @@ static bool check_state(int fd, const struct sd_suspend_header *header,
     return false;
 }
 
+static bool get_key(const struct sd_suspend_header *header, Error **errp)
+{
+    SuspendSecret secret = {};
+    SuspendFile *file;
+
+    if (!header->encryption.iterations) {
+        return true;
+    }
+    QLIST_FOREACH(file, &suspend_files, next) {
+        if (file->options->secret) {
+            break;
+        }
+    }
+    if (!file) {
+        error_setg(errp, "it is encrypted, and no stubdomain-pci device has "
+                   "an encryption-secret");
+        return false;
+    }
+    if (migrate_multifd()) {
+        error_setg(errp, "it is encrypted, so it cannot be loaded with the "
+                   "capability 'multifd'");
+        return false;
+    }
+    if (!suspend_secret_get(file->options->secret, &secret, errp)) {
+        return false;
+    }
+    cipher = suspend_cipher_open(&secret, &header->encryption, errp);
+    suspend_secret_clear(&secret);
+    return cipher;
+}
+
 bool suspend_file_check_incoming(const char *path, Error **errp)
 {
     struct sd_suspend_header header;
@@ -101,6 +140,7 @@ bool suspend_file_check_incoming(const char *path, Error **errp)
     int fd = qemu_open_old(path, O_RDONLY);
     bool ok = true;
 
+    g_clear_pointer(&cipher, suspend_cipher_free);
     if (fd < 0) {
         return true;
     }
@@ -112,11 +152,17 @@ bool suspend_file_check_incoming(const char *path, Error **errp)
         error_setg(errp, "%s", sd_suspend_refusal_text(refusal));
         ok = false;
     } else if (refusal == SD_SUSPEND_OK) {
-        ok = check_state(fd, &header, errp) && check_parts(fd, &header, errp);
+        ok = check_state(fd, &header, errp) && get_key(&header, errp) &&
+             check_parts(fd, &header, errp);
     }
     if (!ok) {
         error_prepend(errp, "cannot load suspend file '%s': ", path);
     }
     qemu_close(fd);
     return ok;
+}
+
+QIOChannelFile *suspend_file_decrypt_incoming(QIOChannelFile *file)
+{
+    return cipher ? suspend_channel_new(file, g_steal_pointer(&cipher)) : file;
 }

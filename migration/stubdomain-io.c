@@ -1,5 +1,5 @@
 /*
- * Suspend file: writing past the page cache, holes, syncing.
+ * Suspend file: writing and reading past the page cache, holes, syncing.
  *
  * Copyright (c) 2026 The Stubdomain authors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -8,31 +8,33 @@
 #include "qemu/osdep.h"
 #include "hw/stubdomain/suspend-file-internal.h"
 #include "qapi/error.h"
+#include "qemu/memalign.h"
 
 /*
- * From this length on a write goes past the page cache. Many short writes are
- * better collected there, for the disk to take them all at once.
+ * From this length on, reading and writing go past the page cache. Many short
+ * writes are better collected there, for the disk to take them all at once.
  */
 #define DIRECT_MIN (64 * KiB)
 
-static bool worth_direct_io(const void *data, size_t length, uint64_t offset)
+static bool use_direct_io(const SuspendImage *image, const void *data,
+                          size_t length, uint64_t offset)
 {
     size_t page = qemu_real_host_page_size();
 
-    return length >= DIRECT_MIN && QEMU_PTR_IS_ALIGNED(data, page) &&
+    return qatomic_read(&image->direct) && !image->keep_cache &&
+           length >= DIRECT_MIN && QEMU_PTR_IS_ALIGNED(data, page) &&
            QEMU_IS_ALIGNED(length, page) && QEMU_IS_ALIGNED(offset, page);
 }
 
-bool suspend_image_write(SuspendImage *image, const void *data, size_t length,
-                         uint64_t offset, Error **errp)
+static bool write_all(SuspendImage *image, const void *data, size_t length,
+                      uint64_t offset, Error **errp)
 {
     const uint8_t *from = data;
     size_t done = 0;
 
     while (done < length) {
-        bool direct = qatomic_read(&image->direct) && !image->keep_cache &&
-                      worth_direct_io(from + done, length - done,
-                                      offset + done);
+        bool direct = use_direct_io(image, from + done, length - done,
+                                    offset + done);
         ssize_t ret = pwrite(direct ? image->direct_fd : image->fd,
                              from + done, length - done, offset + done);
 
@@ -52,6 +54,66 @@ bool suspend_image_write(SuspendImage *image, const void *data, size_t length,
         sync_file_range(image->fd, offset, length, SYNC_FILE_RANGE_WRITE);
     }
     return true;
+}
+
+static bool is_encrypted(const SuspendImage *image, uint64_t offset)
+{
+    return image->cipher && offset >= SD_SUSPEND_BITMAPS_OFFSET;
+}
+
+static bool write_encrypted(SuspendImage *image, const uint8_t *data,
+                            size_t length, uint64_t offset, Error **errp)
+{
+    size_t size = MIN(SUSPEND_CHUNK, ROUND_UP(length, SUSPEND_SECTOR));
+    uint8_t *buffer = qemu_memalign(qemu_real_host_page_size(), size);
+    bool ok = true;
+
+    for (size_t done = 0; ok && done < length; done += size) {
+        size_t part = MIN(size, length - done);
+        size_t whole = ROUND_UP(part, SUSPEND_SECTOR);
+
+        memcpy(buffer, data + done, part);
+        memset(buffer + part, 0, whole - part);
+        ok = suspend_cipher_encrypt(image->cipher, buffer, buffer, whole,
+                                    offset + done, errp) &&
+             write_all(image, buffer, whole, offset + done, errp);
+    }
+    qemu_vfree(buffer);
+    return ok;
+}
+
+bool suspend_image_write(SuspendImage *image, const void *data, size_t length,
+                         uint64_t offset, Error **errp)
+{
+    return is_encrypted(image, offset)
+           ? write_encrypted(image, data, length, offset, errp)
+           : write_all(image, data, length, offset, errp);
+}
+
+bool suspend_image_read(SuspendImage *image, void *data, size_t length,
+                        uint64_t offset, Error **errp)
+{
+    uint8_t *to = data;
+    size_t done = 0;
+
+    while (done < length) {
+        bool direct = use_direct_io(image, to + done, length - done,
+                                    offset + done);
+        ssize_t ret = pread(direct ? image->direct_fd : image->fd, to + done,
+                            length - done, offset + done);
+
+        if (ret > 0) {
+            done += ret;
+        } else if (ret < 0 && direct && errno == EINVAL) {
+            qatomic_set(&image->direct, false);
+        } else if (ret == 0 || errno != EINTR) {
+            error_setg_errno(errp, ret == 0 ? EIO : errno,
+                             "cannot read suspend file '%s'", image->path);
+            return false;
+        }
+    }
+    return !is_encrypted(image, offset) ||
+           suspend_cipher_decrypt(image->cipher, data, length, offset, errp);
 }
 
 bool suspend_image_punch(SuspendImage *image, uint64_t offset, uint64_t length,

@@ -77,6 +77,7 @@ void suspend_file_mark_live(SuspendFile *file)
     bool marked = true;
 
     suspend_file_cancel(file);
+    suspend_eager_end(file);
     suspend_fault_forget();
     if (image) {
         image->length_awake = file_length(image);

@@ -119,8 +119,8 @@ static void keep_equal(SuspendJob *job, const SuspendBlock *block,
     size_t length = count * page;
     g_autofree uint8_t *written = g_malloc(length);
 
-    if (pread(job->image->fd, written, length, block->pages + offset) !=
-        length) {
+    if (!suspend_image_read(job->image, written, length, block->pages + offset,
+                            NULL)) {
         return;
     }
     for (size_t i = 0; i < count; i++) {

@@ -128,9 +128,21 @@ SuspendFile *suspend_file_of(const SuspendMapping *mapping)
     return NULL;
 }
 
-static bool block_get(RAMBlock *rb, SuspendBlock *block, Error **errp)
+/* As QEMU has advised the kernel, for the machine and for the backend. */
+static void set_flags(SuspendMapping *mapping, const RAMBlock *rb)
 {
     Object *owner = memory_region_owner(rb->mr);
+
+    mapping->mergeable = machine_mem_merge(current_machine);
+    mapping->dump = machine_dump_guest_core(current_machine);
+    if (owner && object_dynamic_cast(owner, TYPE_MEMORY_BACKEND)) {
+        mapping->mergeable |= MEMORY_BACKEND(owner)->merge;
+        mapping->dump &= MEMORY_BACKEND(owner)->dump;
+    }
+}
+
+static bool block_get(RAMBlock *rb, SuspendBlock *block, Error **errp)
+{
     bool map = qemu_ram_get_used_length(rb) >= SUSPEND_MAP_MIN;
     const char *reason = map ? unmappable_reason(rb) : NULL;
 
@@ -142,15 +154,10 @@ static bool block_get(RAMBlock *rb, SuspendBlock *block, Error **errp)
         .name = g_strdup(qemu_ram_get_idstr(rb)),
         .host = qemu_ram_get_host_addr(rb),
         .length = qemu_ram_get_used_length(rb),
-        .mergeable = machine_mem_merge(current_machine),
-        .dump = machine_dump_guest_core(current_machine),
     };
-    if (owner && object_dynamic_cast(owner, TYPE_MEMORY_BACKEND)) {
-        block->mergeable = MEMORY_BACKEND(owner)->merge;
-        block->dump = MEMORY_BACKEND(owner)->dump;
-    }
     if (map) {
         block->mapping = mapping_of(block->host);
+        set_flags(block->mapping, rb);
     }
     return true;
 }
@@ -213,6 +220,21 @@ void suspend_mappings_orphan(SuspendImage *image)
     }
 }
 
+void suspend_mappings_release(SuspendImage *image)
+{
+    SuspendMapping *mapping;
+
+    QEMU_LOCK_GUARD(&image->lock);
+    QLIST_FOREACH(mapping, &mappings, next) {
+        if (mapping->image == image) {
+            mapping->image = NULL;
+            mapping->mapped = 0;
+            mapping->backed = 0;
+            mapping->patched = false;
+        }
+    }
+}
+
 bool suspend_mappings_used(const SuspendImage *image)
 {
     SuspendMapping *mapping;
@@ -240,6 +262,12 @@ static void ram_blocks_changed(void)
 
             error_setg(&error, "the VM's memory was changed");
             suspend_job_fail(file->job, error);
+        }
+        if (file->restore) {
+            Error *error = NULL;
+
+            error_setg(&error, "the VM's memory was changed");
+            suspend_restore_fail(file->restore, error);
         }
     }
 }

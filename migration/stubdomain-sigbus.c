@@ -221,6 +221,20 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
     errno = saved_errno;
 }
 
+void suspend_fault_zeros(const uint8_t *address)
+{
+    SuspendMapping *mapping;
+
+    RCU_READ_LOCK_GUARD();
+    mapping = suspend_mapping_at(address);
+    if (mapping) {
+        qatomic_set(&mapping->patched, true);
+    }
+    qatomic_set(&fault_address, address);
+    qatomic_set(&fault_lost, true);
+    qemu_bh_schedule(fault_bh);
+}
+
 void suspend_fault_init(void)
 {
     struct sigaction action = {

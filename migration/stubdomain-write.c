@@ -49,6 +49,21 @@ void suspend_job_fail(SuspendJob *job, Error *error)
     }
 }
 
+/* The first time: here, since a key takes its time. */
+static bool make_cipher(SuspendJob *job, Error **errp)
+{
+    SuspendImage *image = job->image;
+
+    if (!image->secret.data) {
+        return true;
+    }
+    image->cipher = suspend_cipher_new(&image->secret,
+                                       &image->header.encryption, errp);
+    suspend_secret_clear(&image->secret);
+    job->header.encryption = image->header.encryption;
+    return image->cipher;
+}
+
 /*
  * The beginning of the stream; with the mark "live", until all is on the disk.
  */
@@ -77,10 +92,12 @@ static bool write_index(SuspendJob *job, Error **errp)
                                              image->bitmaps, &length);
     bool ok;
 
-    header->index_offset = sd_suspend_stream_end(job->stream);
+    header->index_offset = ROUND_UP(sd_suspend_stream_end(job->stream),
+                                    SUSPEND_SECTOR);
     header->index_length = length;
     header->index_crc = sd_suspend_crc(index, length);
-    header->file_length = header->index_offset + length;
+    header->file_length = header->index_offset +
+        (image->cipher ? ROUND_UP(length, SUSPEND_SECTOR) : length);
     ok = suspend_image_write(image, index, length, header->index_offset, errp);
     free(index);
     return ok;
@@ -199,9 +216,15 @@ static void *job_thread(void *opaque)
     WITH_QEMU_LOCK_GUARD(&image->writing) {
         image->keep_cache = job->keep_cache;
         suspend_prefetch_end_wake(image);
+        WITH_QEMU_LOCK_GUARD(&image->restoring) {
+            /* Nobody puts memory in place any more. */
+        }
         /* What follows must not be read as the image that was there before. */
         if (!qatomic_read(&image->mark_durable) &&
             !suspend_image_sync(image, &error)) {
+            suspend_job_fail(job, g_steal_pointer(&error));
+        }
+        if (!make_cipher(job, &error)) {
             suspend_job_fail(job, g_steal_pointer(&error));
         }
         suspend_write_ram(job);
@@ -262,9 +285,11 @@ bool suspend_file_write(SuspendFile *file, SuspendFileDone *done, void *opaque,
     job->image = suspend_image_ref(file->image);
     job->done = done;
     job->opaque = opaque;
-    job->working_set = file->options->working_set;
+    /* What is read anyway need not be read ahead. */
+    job->working_set = file->options->working_set && !file->options->eager;
     job->keep_cache = file->options->keep_cache;
     job->image->working_set = job->working_set;
+    job->image->expected = false;
     job->first = !suspend_mappings_used(job->image);
     job_set_mapped(job);
     job->header = job->image->header;

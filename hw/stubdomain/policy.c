@@ -137,6 +137,24 @@ static void set_reclaim(Object *obj, int value, Error **errp)
         value == STUBDOMAIN_RECLAIM_LAZY;
 }
 
+static int get_restore(Object *obj, Error **errp)
+{
+    return STUBDOMAIN_PCI(obj)->file_options.eager
+           ? STUBDOMAIN_RESTORE_MODE_EAGER : STUBDOMAIN_RESTORE_MODE_LAZY;
+}
+
+static void set_restore(Object *obj, int value, Error **errp)
+{
+    StubdomainPCI *dev = STUBDOMAIN_PCI(obj);
+    SuspendFileOptions options = dev->file_options;
+
+    options.eager = value == STUBDOMAIN_RESTORE_MODE_EAGER;
+    /* Before, the secret may come yet, or may go with what comes. */
+    if (!DEVICE(dev)->realized || suspend_file_check_options(&options, errp)) {
+        dev->file_options.eager = options.eager;
+    }
+}
+
 static bool get_working_set(Object *obj, Error **errp)
 {
     return STUBDOMAIN_PCI(obj)->file_options.working_set;
@@ -183,6 +201,12 @@ void stubdomain_add_policy(ObjectClass *klass)
     object_class_property_set_description(klass, "reclaim",
         "What of a suspended guest's memory the host gets: full, or lazy, "
         "which leaves the suspend file in the page cache");
+    object_class_property_add_enum(klass, "restore", "StubdomainRestoreMode",
+                                   &StubdomainRestoreMode_lookup,
+                                   get_restore, set_restore);
+    object_class_property_set_description(klass, "restore",
+        "How memory comes back: lazy, page by page as the guest touches it, or "
+        "eager, all of it before the guest runs");
     object_class_property_add_bool(klass, "working-set", get_working_set,
                                    set_working_set);
     object_class_property_set_description(klass, "working-set",

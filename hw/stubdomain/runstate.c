@@ -308,6 +308,25 @@ static void vm_changed(void *opaque, bool running, RunState state)
     stubdomain_kick(dev);
 }
 
+static void run(StubdomainPCI *dev)
+{
+    vm_start();
+    /* Now, since the vCPUs compete with the main loop from here on. */
+    announce_wake(dev);
+}
+
+static void read_back(void *opaque, Error *error)
+{
+    StubdomainPCI *dev = opaque;
+
+    dev->wake_refused = error;
+    if (error) {
+        report_failure(dev, error);
+    } else {
+        run(dev);
+    }
+}
+
 static void wake(StubdomainPCI *dev)
 {
     Error *error = NULL;
@@ -316,11 +335,10 @@ static void wake(StubdomainPCI *dev)
                         !suspend_file_check_readable(dev->file, &error);
     if (dev->wake_refused) {
         report_failure(dev, error);
-        return;
+    } else if (!dev->file ||
+               !suspend_file_restore(dev->file, read_back, dev)) {
+        run(dev);
     }
-    vm_start();
-    /* Now, since the vCPUs compete with the main loop from here on. */
-    announce_wake(dev);
 }
 
 static void on_restore(void *opaque, enum sd_reason reason)
@@ -462,6 +480,9 @@ bool stubdomain_run_init(StubdomainPCI *dev, Error **errp)
     if (dev->config.max_stubs > STUBDOMAIN_MAX_ENDED) {
         error_setg(errp, "max-stubs is %u; it must be at most %u",
                    dev->config.max_stubs, STUBDOMAIN_MAX_ENDED);
+        return false;
+    }
+    if (!suspend_file_check_options(&dev->file_options, errp)) {
         return false;
     }
     if (dev->suspend_dir) {

@@ -234,6 +234,8 @@ static void stubdomain_exit(PCIDevice *pci)
 static const Property stubdomain_properties[] = {
     DEFINE_PROP_STRING("netdev", StubdomainPCI, netdev),
     DEFINE_PROP_STRING("suspend-dir", StubdomainPCI, suspend_dir),
+    DEFINE_PROP_STRING("encryption-secret", StubdomainPCI,
+                       file_options.secret),
     /* The defaults of the bounds are the core's. */
     DEFINE_PROP_UNSIGNED_NODEFAULT("max-flows", StubdomainPCI,
                                    config.max_flows, qdev_prop_uint32,

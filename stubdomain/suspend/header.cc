@@ -16,9 +16,11 @@ namespace stubdomain {
 namespace {
 
 constexpr std::string_view kMagic = "STUBSUSP";
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
 // The first with an index.
 constexpr uint32_t kIndexVersion = 2;
+// The first that may be encrypted.
+constexpr uint32_t kEncryptionVersion = 3;
 // The checksum stands at the end, and covers all before it.
 constexpr size_t kChecked = SD_SUSPEND_HEADER_SIZE - sizeof(uint32_t);
 
@@ -42,6 +44,9 @@ void EncodeSuspendHeader(const sd_suspend_header& header,
   out.U64(header.index_offset);
   out.U32(header.index_length);
   out.U32(header.index_crc);
+  out.U32(header.encryption.iterations);
+  out.Raw(header.encryption.salt);
+  out.Raw(header.encryption.check);
   std::ranges::fill(data, 0);
   std::ranges::copy(out.data(), data.begin());
 
@@ -76,6 +81,12 @@ sd_suspend_refusal DecodeSuspendHeader(
     read.index_offset = in.U64();
     read.index_length = in.U32();
     read.index_crc = in.U32();
+  }
+  if (version >= kEncryptionVersion) {
+    sd_suspend_encryption& encryption = read.encryption;
+    encryption.iterations = in.U32();
+    std::ranges::copy(in.Raw(sizeof(encryption.salt)), encryption.salt);
+    std::ranges::copy(in.Raw(sizeof(encryption.check)), encryption.check);
   }
   if (!in.ok() || name.size() > SD_SUSPEND_NAME_MAX) {
     return SD_SUSPEND_DAMAGED;

@@ -29,6 +29,9 @@ sd_suspend_header Example() {
   std::memset(header.image, 0x11, sizeof(header.image));
   std::memset(header.vm, 0x22, sizeof(header.vm));
   std::strcpy(header.vm_name, "sandbox-17");
+  header.encryption.iterations = 600000;
+  std::memset(header.encryption.salt, 0x33, sizeof(header.encryption.salt));
+  std::memset(header.encryption.check, 0x44, sizeof(header.encryption.check));
   return header;
 }
 
@@ -39,14 +42,24 @@ Bytes Encoded(const sd_suspend_header& header) {
   return data;
 }
 
+void SetChecksum(Bytes& data) {
+  Writer checksum;
+  checksum.U32(Crc32(std::span(data).first(data.size() - 4)));
+  std::ranges::copy(checksum.data(), data.end() - 4);
+}
+
 TEST(SuspendHeader, ComesBackAsItWas) {
+  const sd_suspend_header example = Example();
   sd_suspend_header got = {};
-  ASSERT_EQ(DecodeSuspendHeader(Encoded(Example()), &got), SD_SUSPEND_OK);
+  ASSERT_EQ(DecodeSuspendHeader(Encoded(example), &got), SD_SUSPEND_OK);
   EXPECT_EQ(got.generation, 7u);
   EXPECT_EQ(got.file_length, 0x0123456789abcdefu);
   EXPECT_EQ(std::memcmp(got.image, Example().image, sizeof(got.image)), 0);
   EXPECT_EQ(std::memcmp(got.vm, Example().vm, sizeof(got.vm)), 0);
   EXPECT_STREQ(got.vm_name, "sandbox-17");
+  EXPECT_EQ(
+      std::memcmp(&got.encryption, &example.encryption, sizeof(got.encryption)),
+      0);
 }
 
 TEST(SuspendHeader, NameOfAnyLengthEndsInsideItsField) {
@@ -74,9 +87,7 @@ TEST(SuspendHeader, NameBeyondItsBoundIsDamage) {
   Bytes data = Encoded(Example());
   data[kNameLengthAt] = 0;
   data[kNameLengthAt + 1] = 1;
-  Writer checksum;
-  checksum.U32(Crc32(std::span(data).first(data.size() - 4)));
-  std::ranges::copy(checksum.data(), data.end() - 4);
+  SetChecksum(data);
   sd_suspend_header got;
   EXPECT_EQ(DecodeSuspendHeader(data, &got), SD_SUSPEND_DAMAGED);
 }
@@ -86,7 +97,7 @@ TEST(SuspendHeader, RefusalsSayWhy) {
   EXPECT_EQ(DecodeSuspendHeader(Bytes{}, &got), SD_SUSPEND_NOT_OURS);
 
   Bytes later = Encoded(Example());
-  later[kVersionAt] = 3;
+  later[kVersionAt] = 4;
   EXPECT_EQ(DecodeSuspendHeader(later, &got), SD_SUSPEND_BAD_VERSION);
 
   Bytes damaged = Encoded(Example());
@@ -94,7 +105,17 @@ TEST(SuspendHeader, RefusalsSayWhy) {
   EXPECT_EQ(DecodeSuspendHeader(damaged, &got), SD_SUSPEND_DAMAGED);
 }
 
-TEST(SuspendHeader, TheVersionBeforeHasNoIndex) {
+TEST(SuspendHeader, TheVersionBeforeIsInTheClear) {
+  Bytes data = Encoded(Example());
+  data[kVersionAt] = 2;
+  SetChecksum(data);
+  sd_suspend_header got = {};
+  ASSERT_EQ(DecodeSuspendHeader(data, &got), SD_SUSPEND_OK);
+  EXPECT_EQ(got.encryption.iterations, 0u);
+  EXPECT_EQ(got.generation, 7u);
+}
+
+TEST(SuspendHeader, TheFirstVersionHasNoIndex) {
   sd_suspend_header header = Example();
   header.index_length = 24;
   Bytes data = Encoded(header);
@@ -103,9 +124,7 @@ TEST(SuspendHeader, TheVersionBeforeHasNoIndex) {
   EXPECT_EQ(got.index_length, 24u);
 
   data[kVersionAt] = 1;
-  Writer checksum;
-  checksum.U32(Crc32(std::span(data).first(data.size() - 4)));
-  std::ranges::copy(checksum.data(), data.end() - 4);
+  SetChecksum(data);
   ASSERT_EQ(DecodeSuspendHeader(data, &got), SD_SUSPEND_OK);
   EXPECT_EQ(got.index_length, 0u);
   EXPECT_EQ(got.generation, 7u);

@@ -5,6 +5,7 @@ SPDX-License-Identifier: GPL-2.0-or-later
 """
 
 import os
+import re
 import subprocess
 
 import pytest
@@ -27,13 +28,26 @@ class Disk:
                            self.path]).returncode:
             pytest.skip("needs loop devices")
 
-    def fail(self):
-        """From here on, what is not in the page cache cannot be read, as if
-        the disk had lost it."""
+    def fail(self, left=0):
+        """From here on, what is not in the page cache, and not in the first
+        bytes that are left, cannot be read, as if the disk had lost it."""
         subprocess.run(["sync", "-f", self.path], check=True)
         subprocess.run(["cp", "--sparse=always", self.image, self.saved],
                        check=True)
-        os.truncate(self.image, 0)
+        os.truncate(self.image, left)
+
+    def fail_part_of(self, file):
+        """The same for a part of a file, but not for its first page."""
+        text = subprocess.run(["filefrag", "-v", "-b4096", file], check=True,
+                              capture_output=True, text=True).stdout
+        extents = [(int(logical), int(place), int(length))
+                   for logical, place, length in re.findall(
+                       r"^ *\d+: *(\d+)\.\. *\d+: *(\d+)\.\. *\d+: *(\d+):",
+                       text, re.M)]
+        (first,) = (place for logical, place, _ in extents if logical == 0)
+        length, place = max((length, place) for _, place, length in extents
+                            if place > first)
+        self.fail((place + length // 2) * 4096)
 
     def mend(self):
         with self.image.open("r+b") as image, self.saved.open("rb") as saved:

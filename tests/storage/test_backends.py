@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 
+from memory import ram_blocks
 from vm import BUILD
 
 MIB = 1 << 20
@@ -28,6 +29,18 @@ WORKS = {
                      "memory-backend-ram,id=all,size=256M,prealloc=on",
                      "-machine", "memory-backend=all"),
 }
+
+ADVISED = (
+    "-m", "512", "-smp", "2", "-machine", "mem-merge=off",
+    "-object", "memory-backend-ram,id=near,size=256M,merge=on",
+    "-object", "memory-backend-ram,id=far,size=256M,merge=off,dump=off",
+    "-numa", "node,memdev=near,cpus=0", "-numa", "node,memdev=far,cpus=1")
+
+NUMA_BOUND = (
+    "-m", "512", "-smp", "2",
+    "-object", "memory-backend-ram,id=near,size=256M,host-nodes=0,policy=bind",
+    "-object", "memory-backend-ram,id=far,size=256M,host-nodes=0,policy=bind",
+    "-numa", "node,memdev=near,cpus=0", "-numa", "node,memdev=far,cpus=1")
 
 # The memory's name, what is said of it.
 REFUSED = {
@@ -81,6 +94,55 @@ def test_works(make_vm, memory):
     written = vm.write_data(60)
     first = cycle(vm, written)
     assert cycle(vm, written)["bytes-written"] < first["bytes-written"] // 2
+
+
+def policies(vm):
+    """Of the VM's RAM, as Linux tells: [(policy, mapped from)]."""
+    starts = {f"{begin:x}" for begin, _ in ram_blocks(vm)}
+    text = pathlib.Path(f"/proc/{vm.get_pid()}/numa_maps").read_text()
+    return [tuple(line.split()[1:3]) for line in text.splitlines()
+            if line.split()[0] in starts]
+
+
+def test_numa_policy_stays(make_vm):
+    vm = make_vm(memory=NUMA_BOUND).boot()
+    written = vm.write_data(60)
+    bound = [policy for policy, _ in policies(vm)].count("bind:0")
+    assert bound == 2
+    for _ in range(2):
+        vm.suspend()
+        assert [policy for policy, file in policies(vm)
+                if file.endswith(".suspend")].count("bind:0") == bound
+        vm.cmd("stubdomain-restore")
+        vm.wait_restored()
+        assert vm.sum_of() == written
+        assert [policy for policy, _ in policies(vm)].count("bind:0") == bound
+
+
+def advice(vm):
+    """What the kernel was told of the VM's RAM: merge, dump, fork."""
+    starts = {f"{begin:x}" for begin, _ in ram_blocks(vm)}
+    found, start = {}, None
+    for line in pathlib.Path(
+            f"/proc/{vm.get_pid()}/smaps").read_text().splitlines():
+        header = re.match(r"([0-9a-f]+)-[0-9a-f]+ ", line)
+        if header:
+            start = header[1]
+        elif line.startswith("VmFlags:") and start in starts:
+            found[start] = {"mg", "dd", "dc"} & set(line.split()[1:])
+    return found
+
+
+def test_kernels_advice_stays(make_vm):
+    vm = make_vm(memory=ADVISED).boot()
+    before = advice(vm)
+    assert {"mg", "dc"} in before.values()
+    assert {"dd", "dc"} in before.values()
+    vm.suspend()
+    assert advice(vm) == before
+    vm.cmd("stubdomain-restore")
+    vm.wait_restored()
+    assert advice(vm) == before
 
 
 def test_dimm_that_is_plugged_and_unplugged(make_vm):

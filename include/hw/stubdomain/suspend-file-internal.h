@@ -23,6 +23,7 @@
 #include "qemu/timer.h"
 #include "qemu/units.h"
 #include "hw/stubdomain/suspend-file.h"
+#include "io/channel-file.h"
 #include "stubdomain/suspend.h"
 #include "system/runstate.h"
 
@@ -35,10 +36,20 @@
 #define SUSPEND_CHUNK (1 * MiB)
 /* What is mapped, or dropped, in one go: a cancel waits for no more. */
 #define SUSPEND_MAP_PIECE (8 * MiB)
+/* What is encrypted is so in pieces of this size. */
+#define SUSPEND_SECTOR (4 * KiB)
 QEMU_BUILD_BUG_ON(SUSPEND_MAP_PIECE % SUSPEND_CHUNK);
 
 typedef struct SuspendImage SuspendImage;
 typedef struct SuspendJob SuspendJob;
+typedef struct SuspendRestore SuspendRestore;
+typedef struct SuspendCipher SuspendCipher;
+typedef struct SuspendAbsent SuspendAbsent;
+
+typedef struct SuspendSecret {
+    uint8_t *data;
+    size_t length;
+} SuspendSecret;
 
 /*
  * Which part of a RAM block is mapped from a file. Outlives files, since the
@@ -47,6 +58,8 @@ typedef struct SuspendJob SuspendJob;
 typedef struct SuspendMapping {
     struct rcu_head rcu;
     uint8_t *host;
+    bool mergeable;
+    bool dump;
     uint64_t pages;      /* offset of its first page in @image */
     bool patched;        /* a page of it is mapped from nowhere */
     uint64_t mapped;     /* so much from the beginning, from @image */
@@ -59,8 +72,6 @@ typedef struct SuspendBlock {
     char *name;
     uint8_t *host;
     uint64_t length;
-    bool mergeable;
-    bool dump;
     SuspendMapping *mapping; /* NULL: stays in memory */
     uint64_t pages;          /* offset in the file */
     unsigned long *bitmap;   /* pages that the file may hold data for */
@@ -75,6 +86,10 @@ struct SuspendImage {
     int direct_fd;           /* with O_DIRECT; -1: not possible */
     bool direct;             /* atomic: O_DIRECT has worked so far */
     bool keep_cache;         /* job's threads: what is written stays cached */
+
+    SuspendSecret secret;    /* until the job's thread has made the cipher */
+    SuspendCipher *cipher;   /* NULL: it is in the clear */
+    SuspendAbsent *absent;   /* NULL: nothing had to be brought so far */
 
     sd_suspend_layout *layout;
     SuspendBlock *blocks;
@@ -104,6 +119,9 @@ struct SuspendImage {
     bool prefetch_stopped;   /* atomic */
     QemuSemaphore prefetch_go;
     QemuMutex prefetching;   /* held by the thread that reads */
+
+    bool expected;           /* main loop: this wake was, before its time */
+    QemuMutex restoring;     /* held by a SuspendRestore's threads */
 };
 
 /* Of the file, in bytes. */
@@ -122,6 +140,7 @@ struct SuspendFile {
     QEMUTimer *note_timer;
     SuspendImage *image;     /* NULL before the first prepare */
     SuspendJob *job;         /* NULL: nothing is written */
+    SuspendRestore *restore; /* NULL: guest RAM is not being read back */
     bool stale;              /* the RAM blocks are no longer those of @image */
     bool consumed;           /* the image that this VM came from was seen to */
     /* The image that this VM's state descends from; zeros: none. */
@@ -191,9 +210,18 @@ SuspendImage *suspend_image_ref(SuspendImage *image);
 void suspend_image_unref(SuspendImage *image);
 /* Whether the file's path still leads to this image. */
 bool suspend_image_in_place(const SuspendImage *image);
-/* Write all of it, past the page cache where possible. Any thread. */
+/*
+ * Write all of it, past the page cache where possible. What is encrypted starts
+ * at a sector, and is filled up to one with zeros. Any thread.
+ */
 bool suspend_image_write(SuspendImage *image, const void *data, size_t length,
                          uint64_t offset, Error **errp);
+/*
+ * Read all of it, past the page cache where that is better. What is encrypted
+ * consists of whole sectors. Any thread.
+ */
+bool suspend_image_read(SuspendImage *image, void *data, size_t length,
+                        uint64_t offset, Error **errp);
 /* Make a hole. Sets *@done to false if the file system has none. Any thread. */
 bool suspend_image_punch(SuspendImage *image, uint64_t offset, uint64_t length,
                          bool *done, Error **errp);
@@ -233,6 +261,8 @@ SuspendMapping *suspend_mapping_at(const void *address);
 SuspendFile *suspend_file_of(const SuspendMapping *mapping);
 /* Forget that guest RAM is mapped from @image, but not that it is mapped. */
 void suspend_mappings_orphan(SuspendImage *image);
+/* Guest RAM is no longer mapped from @image, but from nowhere. */
+void suspend_mappings_release(SuspendImage *image);
 /* Whether some guest RAM is mapped from @image. */
 bool suspend_mappings_used(const SuspendImage *image);
 /* Start watching RAM blocks come and go. */
@@ -282,6 +312,8 @@ uint64_t suspend_block_to_write(const SuspendImage *image,
 void suspend_fault_init(void);
 /* The VM runs again. */
 void suspend_fault_forget(void);
+/* Zeros had to be put in the place of the page at @address. Any thread. */
+void suspend_fault_zeros(const uint8_t *address);
 
 /* -- stubdomain-prefetch.c -- */
 
@@ -303,8 +335,77 @@ void suspend_prefetch_stop(SuspendImage *image);
 /* Note them now if that is still due; end reading. The job's thread. */
 void suspend_prefetch_end_wake(SuspendImage *image);
 
+/* -- stubdomain-cipher.c -- */
+
+/* Whether this QEMU can encrypt. */
+bool suspend_cipher_check(Error **errp);
+/* What the secret object @id holds. Clear it with suspend_secret_clear(). */
+bool suspend_secret_get(const char *id, SuspendSecret *secret, Error **errp);
+void suspend_secret_clear(SuspendSecret *secret);
+/* For a new file: fills in @parameters. Takes part of a second. Any thread. */
+SuspendCipher *suspend_cipher_new(const SuspendSecret *secret,
+                                  struct sd_suspend_encryption *parameters,
+                                  Error **errp);
+/* For a file that is there; fails if @secret is not its secret. */
+SuspendCipher *suspend_cipher_open(
+    const SuspendSecret *secret,
+    const struct sd_suspend_encryption *parameters, Error **errp);
+void suspend_cipher_free(SuspendCipher *cipher);
+/* Whole sectors, which are at @offset in the file. Any thread, here and
+ * below. */
+bool suspend_cipher_encrypt(const SuspendCipher *cipher, const void *in,
+                            void *out, size_t length, uint64_t offset,
+                            Error **errp);
+bool suspend_cipher_decrypt(const SuspendCipher *cipher, void *data,
+                            size_t length, uint64_t offset, Error **errp);
+/* As pread(), of any part of the file, in the clear. */
+ssize_t suspend_cipher_pread(const SuspendCipher *cipher, int fd, void *data,
+                             size_t length, uint64_t offset, Error **errp);
+
+/* -- stubdomain-channel.c -- */
+
+/* What takes the place of @file, and of the caller's references to it and
+ * @cipher. */
+QIOChannelFile *suspend_channel_new(QIOChannelFile *file,
+                                    SuspendCipher *cipher);
+
+/* -- stubdomain-absent.c -- */
+
+/* Whether it can be told that somebody touches memory that is not there. */
+bool suspend_absent_check(Error **errp);
+/* From now on, pages of this range that are not there are brought from @image
+ * when they are touched. Any thread; caller holds @image->lock. */
+bool suspend_absent_begin(SuspendImage *image, const SuspendBlock *block,
+                          uint64_t offset, uint64_t length, Error **errp);
+/* No guest RAM needs that any more. */
+void suspend_absent_end(SuspendImage *image);
+
+/* -- stubdomain-eager.c -- */
+
+/* A wake is at hand: begin to read all of guest RAM back, unless that was begun
+ * already. */
+void suspend_eager_expect(SuspendFile *file);
+/* The VM is about to run, or the image to go: read no more. */
+void suspend_eager_end(SuspendFile *file);
+/* End it with an error; takes @error. Any thread. */
+void suspend_restore_fail(SuspendRestore *restore, Error *error);
+
 /* -- stubdomain-remap.c -- */
 
+/*
+ * Tell the kernel of [@host, @host + @length), which is to be part of @mapping,
+ * what it was told of the memory at @like: its NUMA policy, and how it is
+ * merged, dumped and inherited. Returns false with errno set.
+ */
+bool suspend_treat_alike(const SuspendMapping *mapping, const void *like,
+                         void *host, uint64_t length);
+/*
+ * Map [@offset, @offset + @length) of @mapping privately from @fd, or with -1
+ * from nowhere, and treat it as what was there. Returns false with errno set,
+ * and nothing changed.
+ */
+bool suspend_map(const SuspendMapping *mapping, uint64_t offset,
+                 uint64_t length, int fd, uint64_t file_offset);
 /*
  * Map [@offset, @offset + @length) of @block from @image, or drop the private
  * copies where it is mapped already. Caller holds @image->lock; no BQL needed.

@@ -33,6 +33,8 @@ typedef struct SuspendFileFigures {
 typedef struct SuspendFileOptions {
     bool working_set;       /* read ahead what the last wake touched first */
     bool keep_cache;        /* leave the file in the page cache */
+    bool eager;             /* read all of guest RAM back before it runs */
+    char *secret;           /* secret object to encrypt with; NULL: none */
 } SuspendFileOptions;
 
 /*
@@ -40,6 +42,10 @@ typedef struct SuspendFileOptions {
  * main loop; the callee owns @error.
  */
 typedef void SuspendFileFault(void *opaque, Error *error);
+
+/* Whether @options go together, and can be had. */
+bool suspend_file_check_options(const SuspendFileOptions *options,
+                                Error **errp);
 
 /*
  * A suspend file in directory @dir for the device called @name. Nothing is
@@ -99,6 +105,16 @@ void suspend_file_mark_live(SuspendFile *file);
  * comes back later, so a VM whose disk is gone had better sleep on.
  */
 bool suspend_file_check_readable(SuspendFile *file, Error **errp);
+
+/*
+ * Before a suspended VM is woken, with the option @eager: read guest RAM back,
+ * then call @done, in the main loop, from which the VM can be started. @error
+ * (owned by the callee) says why it was not possible; the VM sleeps on, and
+ * that may be tried again. False: there is nothing to wait for, and @done will
+ * not be called; neither is it if the VM is started meanwhile.
+ */
+bool suspend_file_restore(SuspendFile *file, SuspendFileDone *done,
+                          void *opaque);
 
 /*
  * The vCPUs are likely to run soon: begin to read what they will need first.

@@ -8,6 +8,7 @@
 #ifndef HW_STUBDOMAIN_SUSPEND_INCOMING_H
 #define HW_STUBDOMAIN_SUSPEND_INCOMING_H
 
+#include "io/channel-file.h"
 #include "qapi/error.h"
 
 /*
@@ -16,5 +17,11 @@
  * any other file nothing is said.
  */
 bool suspend_file_check_incoming(const char *path, Error **errp);
+
+/*
+ * What the file that was just checked is to be read by: @file, or what takes
+ * its place if the file is encrypted.
+ */
+QIOChannelFile *suspend_file_decrypt_incoming(QIOChannelFile *file);
 
 #endif

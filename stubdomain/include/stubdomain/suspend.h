@@ -119,6 +119,16 @@ enum sd_suspend_mark {
 void sd_suspend_mark_encode(enum sd_suspend_mark kind, uint8_t *mark);
 enum sd_suspend_mark sd_suspend_mark_decode(const uint8_t *mark);
 
+#define SD_SUSPEND_SALT_SIZE 32
+#define SD_SUSPEND_CHECK_SIZE 16
+
+/* How the key comes from a secret, by PBKDF2 with HMAC-SHA-256. */
+struct sd_suspend_encryption {
+    uint32_t iterations; /* 0: the file is in the clear */
+    uint8_t salt[SD_SUSPEND_SALT_SIZE];
+    uint8_t check[SD_SUSPEND_CHECK_SIZE]; /* what follows the key */
+};
+
 struct sd_suspend_header {
     uint64_t generation; /* finished suspends in this file; 0: none yet */
     uint64_t file_length;
@@ -128,6 +138,7 @@ struct sd_suspend_header {
     uint64_t index_offset;
     uint32_t index_length; /* 0: the file has no index */
     uint32_t index_crc;
+    struct sd_suspend_encryption encryption;
 };
 
 /* `data` is SD_SUSPEND_HEADER_SIZE bytes. A longer name is cut. */

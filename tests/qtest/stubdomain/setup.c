@@ -57,6 +57,12 @@ static void test_refused(void)
           "one stubdomain-pci device at most" },
         { "q35 -device stubdomain-pci,unmatched=panic", "unmatched" },
         { "q35 -device stubdomain-pci,suspend-delay=-1", "suspend-delay" },
+        { "q35 -device stubdomain-pci,restore=later", "restore" },
+        { "q35 -object secret,id=key,data=0123456789"
+          " -device stubdomain-pci,encryption-secret=key",
+          "encryption-secret needs restore=eager" },
+        { "q35 -device stubdomain-pci,encryption-secret=key,restore=eager",
+          "No secret with id 'key'" },
         { "q35 -device stubdomain-pci,max-stubs=many", "max-stubs" },
         { "q35 -device stubdomain-pci,max-stubs=1025",
           "max-stubs is 1025; it must be at most 1024" },
@@ -257,6 +263,11 @@ static void test_policy(void)
     assert_qmp_error(qtest_qmp_assert_failure_ref(rig.qts,
         "{'execute': 'qom-set', 'arguments': {'path': 'stub0',"
         " 'property': 'unmatched', 'value': 'panic'}}"), "panic");
+    qtest_qmp_assert_success(rig.qts, "{'execute': 'qom-set', 'arguments':"
+        " {'path': 'stub0', 'property': 'restore', 'value': 'eager'}}");
+    assert_qmp_error(qtest_qmp_assert_failure_ref(rig.qts,
+        "{'execute': 'qom-set', 'arguments': {'path': 'stub0',"
+        " 'property': 'restore', 'value': 'later'}}"), "later");
     qtest_qmp_assert_success(rig.qts, "{'execute': 'qom-set', 'arguments':"
         " {'path': 'stub0', 'property': 'depth', 'value': 'auto'}}");
     assert_qmp_error(qtest_qmp_assert_failure_ref(rig.qts,

@@ -38,7 +38,7 @@ static void assert_state(Rig *rig, const char *state)
 }
 
 /* Memory is never absent, and a suspended VM's registers still answer. */
-static void test_memory(void)
+static void check_memory(const char *device_args, const char *more_args)
 {
     uint8_t pattern[64 * 1024], got[sizeof(pattern)];
     Rig rig = { };
@@ -46,7 +46,7 @@ static void test_memory(void)
     for (size_t i = 0; i < sizeof(pattern); i++) {
         pattern[i] = i * 31 + i / 256 + 1;
     }
-    rig_start_net(&rig, "", "");
+    rig_start_net(&rig, device_args, more_args);
     for (int cycle = 0; cycle < 3; cycle++) {
         pattern[0] = cycle;
         qtest_memwrite(rig.qts, PATTERN_AT, pattern, sizeof(pattern));
@@ -64,6 +64,22 @@ static void test_memory(void)
                          cycle + 1);
     }
     rig_stop(&rig);
+}
+
+static void test_memory(void)
+{
+    check_memory("", "");
+}
+
+static void test_memory_eager(void)
+{
+    check_memory(",restore=eager", "");
+}
+
+static void test_memory_encrypted(void)
+{
+    check_memory(",restore=eager,encryption-secret=key",
+                 "-object secret,id=key,data=0123456789");
 }
 
 static bool line_is_up(Rig *rig)
@@ -406,6 +422,9 @@ static void test_hmp(void)
 void add_suspend_tests(void)
 {
     qtest_add_func("stubdomain/suspend/memory", test_memory);
+    qtest_add_func("stubdomain/suspend/memory-eager", test_memory_eager);
+    qtest_add_func("stubdomain/suspend/memory-encrypted",
+                   test_memory_encrypted);
     qtest_add_func("stubdomain/suspend/intx", test_intx);
     qtest_add_func("stubdomain/suspend/msix", test_msix);
     qtest_add_func("stubdomain/suspend/stop-and-cont", test_stop_and_cont);
