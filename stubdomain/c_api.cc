@@ -115,6 +115,8 @@ const char *RefusalText(sd_refusal refusal) {
     case SD_REFUSED_PLAN_RETRIES:
       return "plan.retries.repeatable: must be true for a connection, whose "
              "peer has the request already";
+    case SD_REFUSED_PLAN_SCRIPT:
+      return "a saved plan has a script, and this host allows none (scripts)";
   }
   return "refused";
 }
@@ -134,11 +136,17 @@ void sd_config_init(struct sd_config *config) {
   *config = stubdomain::kDefaults;
 }
 
-sd_plan *sd_plan_new(const char *json, size_t length, char *error,
+sd_plan *sd_plan_new(const char *json, size_t length, bool scripts, char *error,
                      size_t size) {
   return Guard([&]() -> sd_plan * {
     stubdomain::Compiled compiled = stubdomain::CompilePlan({json, length});
-    if (compiled.plan != nullptr) return new sd_plan{std::move(compiled.plan)};
+    if (compiled.plan != nullptr) {
+      const std::string &script = compiled.plan->script;
+      if (scripts || script.empty()) {
+        return new sd_plan{std::move(compiled.plan)};
+      }
+      compiled.error = script + ": this host allows no scripts (scripts)";
+    }
     std::snprintf(error, size, "%s", compiled.error.c_str());
     return nullptr;
   });

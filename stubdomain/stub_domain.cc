@@ -441,14 +441,15 @@ void StubDomain::Deliver(const Notice& notice) {
                    callbacks_.ended(opaque_, &ended.ended);
                  },
                  [this](const AlertRaised& raised) {
-                   const std::string& part = raised.alert.part;
+                   const auto& [claim, part, at, problem, text] = raised.alert;
                    const sd_alert alert{
                        .stub = raised.stub,
-                       .claim = raised.alert.claim,
+                       .claim = claim,
                        .part = reinterpret_cast<const uint8_t*>(part.data()),
                        .length = part.size(),
-                       .at = raised.alert.at,
-                       .problem = raised.alert.problem};
+                       .at = at,
+                       .problem = problem.empty() ? nullptr : problem.c_str(),
+                       .text = text.empty() ? nullptr : text.c_str()};
                    callbacks_.alert(opaque_, &alert);
                  },
                  [this](const UnmatchedCame& came) {

@@ -69,6 +69,34 @@ TEST_F(EditTest, AMessageIsTakenOutAndTheRestFollows) {
   EXPECT_EQ(trace_.Take(), Lines({"peer: ack 73 (40000)"}));
 }
 
+TEST_F(EditTest, AScriptDecidesWhatTheGuestGets) {
+  Suspend(
+      R"({"format": "http", "handlers": [
+      {"name": "ask", "when": {"bytes": 1}, "do": [
+      {"action": "script", "source": ")"
+      "if message.status < 200 then alert('not yet') return 'discard' end "
+      "return 'answer', message.bytes .. '!'"
+      R"("}]}]})");
+  PeerSends(continue_, kContinue);
+  EXPECT_EQ(trace_.TakeNotices(), Lines({"alert 1 by ask 0 @25 says not yet"}));
+  EXPECT_EQ(trace_.info().kept, 0u);
+  PeerSends(continue_ + ok_, kOk);
+  EXPECT_EQ(trace_.TakeNotices(),
+            Lines({"ended 1 replied 66 by ask 1 @66", "restore reply"}));
+  EXPECT_EQ(Wake(ok_ + "!"), Lines({"guest: data 0+42 (40000)"}));
+}
+
+TEST_F(EditTest, AScriptThatFailsLosesNothing) {
+  Suspend(R"~({"format": "http", "handlers": [
+      {"name": "ask", "when": {"bytes": 1}, "do": [
+      {"action": "script", "source": "error('no luck')"}, "discard"]}]})~");
+  PeerSends(ok_, kOk);
+  EXPECT_EQ(trace_.TakeNotices(),
+            Lines({"alert 1 by ask 0 @41: script: line 1: no luck",
+                   "ended 1 replied 41 by ask 0 @41", "restore reply"}));
+  EXPECT_EQ(Wake(ok_), Lines({"guest: data 0+41 (40000)"}));
+}
+
 TEST_F(EditTest, ItIsTakenOutHoweverItWasCutAndMoved) {
   Suspend();
   const std::string all = continue_ + continue_ + ok_;

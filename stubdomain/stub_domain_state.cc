@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::array<uint8_t, 8> kMagic = {'S', 'T', 'U', 'B',
                                            'D', 'O', 'M', '\n'};
-constexpr uint32_t kVersion = 9;
+constexpr uint32_t kVersion = 10;
 constexpr size_t kCrcLength = 4;
 
 // The order of the parts, each of which there is once.
@@ -208,6 +208,12 @@ sd_refusal StubDomain::Load(std::span<const uint8_t> data, Time now) {
                next.meter_.Load(part, now);
       });
   if (!ok || reader.left() != 0) return SD_REFUSED_BAD_STATE;
+  if (!config_.scripts &&
+      std::ranges::any_of(next.stubs_.all(), [](const auto& entry) {
+        return entry.second.HasScript();
+      })) {
+    return SD_REFUSED_PLAN_SCRIPT;
+  }
   next.now_ = now;
   // These are of this host.
   next.costs_ = costs_;

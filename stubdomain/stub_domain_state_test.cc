@@ -239,6 +239,23 @@ sd_refusal Load(Trace& trace, const std::vector<uint8_t>& state) {
   return sd_load(trace.stub(), trace.now(), state.data(), state.size());
 }
 
+TEST(StateTest, AScriptIsRefusedWhereNoneIsAllowed) {
+  Trace trace;
+  Talk talk;
+  trace.Connect(&talk);
+  trace.Request(talk, 10);
+  trace.WaitWithPlan(R"({"format": "raw", "handlers": [{"when": {"bytes": 1},
+      "do": [{"action": "script", "source": ""}]}]})",
+                     Trace::WaitOn(talk));
+  const std::vector<uint8_t> state = trace.Save();
+  EXPECT_EQ(Load(trace, state), SD_OK);
+  sd_config config = Trace::DefaultConfig();
+  config.scripts = false;
+  Trace other(config);
+  EXPECT_EQ(Load(other, state), SD_REFUSED_PLAN_SCRIPT);
+  EXPECT_EQ(other.info().stubs, 0u);
+}
+
 TEST(StateTest, WhatIsLoadedIsSavedAsItWas) {
   const std::vector<uint8_t> state = RichState();
   Trace trace;

@@ -172,8 +172,8 @@ static bool bytes_from_qapi(const StubdomainPlan *plan, struct sd_wait *out,
 }
 
 /* The core compiles the text, which is what it saves as well. */
-static bool plan_from_qapi(StubdomainPlan *plan, struct sd_wait *out,
-                           Error **errp)
+static bool plan_from_qapi(StubdomainPCI *dev, StubdomainPlan *plan,
+                           struct sd_wait *out, Error **errp)
 {
     g_autoptr(GString) json = NULL;
     QObject *object = NULL;
@@ -203,7 +203,8 @@ static bool plan_from_qapi(StubdomainPlan *plan, struct sd_wait *out,
     } else {
         json = g_string_new("{}");
     }
-    out->plan = sd_plan_new(json->str, json->len, error, sizeof(error));
+    out->plan = sd_plan_new(json->str, json->len, dev->config.scripts, error,
+                            sizeof(error));
     if (!out->plan) {
         error_setg(errp, "%s", error);
     }
@@ -231,8 +232,9 @@ static bool waiter_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
     return true;
 }
 
-bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
-                               struct sd_wait *out, Error **errp)
+bool stubdomain_wait_from_qapi(StubdomainPCI *dev, const StubdomainWait *wait,
+                               enum sd_owner owner, struct sd_wait *out,
+                               Error **errp)
 {
     memset(out, 0, sizeof(*out));
     out->owner = owner;
@@ -260,13 +262,14 @@ bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
     out->has_evict_delay = wait->has_evict_delay;
     out->evict_delay_ms = wait->evict_delay;
     return waiter_from_qapi(wait, owner, out, errp) &&
-           plan_from_qapi(wait->plan, out, errp);
+           plan_from_qapi(dev, wait->plan, out, errp);
 }
 
-bool stubdomain_check_plan(StubdomainPlan *plan, Error **errp)
+bool stubdomain_check_plan(StubdomainPCI *dev, StubdomainPlan *plan,
+                           Error **errp)
 {
     struct sd_wait wait = { };
-    bool ok = plan_from_qapi(plan, &wait, errp);
+    bool ok = plan_from_qapi(dev, plan, &wait, errp);
 
     stubdomain_wait_clear(&wait);
     return ok;

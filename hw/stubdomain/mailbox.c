@@ -102,7 +102,8 @@ static uint32_t lay_stub(StubdomainPCI *dev, const StubdomainWait *wait,
     struct sd_wait converted;
     enum sd_refusal refusal;
 
-    if (!stubdomain_wait_from_qapi(wait, SD_OWNER_GUEST, &converted, errp)) {
+    if (!stubdomain_wait_from_qapi(dev, wait, SD_OWNER_GUEST, &converted,
+                                   errp)) {
         return STUBDOMAIN_RESULT_REFUSED;
     }
     stubdomain_read_pressure(dev);
@@ -195,7 +196,7 @@ static uint32_t execute(StubdomainPCI *dev,
         sd_prepared(dev->core, stubdomain_now());
         return STUBDOMAIN_RESULT_OK;
     case STUBDOMAIN_GUEST_OP_CHECK:
-        return stubdomain_check_plan(request->u.check.plan, errp)
+        return stubdomain_check_plan(dev, request->u.check.plan, errp)
                ? STUBDOMAIN_RESULT_OK : STUBDOMAIN_RESULT_REFUSED;
     case STUBDOMAIN_GUEST_OP_HISTORY:
         response->has_decisions = true;

@@ -126,7 +126,8 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
     uint32_t number;
 
     if (!dev ||
-        !stubdomain_wait_from_qapi(&wait, SD_OWNER_HOST, &converted, errp)) {
+        !stubdomain_wait_from_qapi(dev, &wait, SD_OWNER_HOST, &converted,
+                                   errp)) {
         return NULL;
     }
     stubdomain_read_pressure(dev);

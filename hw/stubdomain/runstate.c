@@ -413,7 +413,8 @@ static void on_alert(void *opaque, const struct sd_alert *alert)
     g_autofree char *data = g_base64_encode(alert->part, alert->length);
 
     qapi_event_send_stubdomain_alert(stubdomain_name(opaque), alert->stub,
-                                     &claim, data, alert->at, alert->problem);
+                                     &claim, data, alert->at, alert->problem,
+                                     alert->text);
 }
 
 static void on_ended(void *opaque, const struct sd_ended *ended)

@@ -264,6 +264,7 @@ static const Property stubdomain_properties[] = {
     DEFINE_PROP_UNSIGNED_NODEFAULT("total-resend-buffer", StubdomainPCI,
                                    config.total_resend_buffer, qdev_prop_size,
                                    uint64_t),
+    DEFINE_PROP_BOOL("scripts", StubdomainPCI, config.scripts, false),
 };
 
 static void stubdomain_instance_init(Object *obj)

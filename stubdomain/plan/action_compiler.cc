@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "plan/hex.h"
+#include "plan/script.h"
 #include "plan/transform_compiler.h"
 
 namespace stubdomain {
@@ -18,7 +19,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::pair<std::string_view, Action>, 10> kActions = {
+constexpr std::array<std::pair<std::string_view, Action>, 11> kActions = {
     {{"buffer", Action::kBuffer},
      {"alert", Action::kAlert},
      {"ignore", Action::kIgnore},
@@ -28,7 +29,8 @@ constexpr std::array<std::pair<std::string_view, Action>, 10> kActions = {
      {"send", Action::kSend},
      {"answer", Action::kAnswer},
      {"retry", Action::kRetry},
-     {"importance", Action::kImportance}}};
+     {"importance", Action::kImportance},
+     {"script", Action::kScript}}};
 constexpr uint64_t kMaxStatus = 999;
 constexpr uint64_t kMaxRcode = 15;
 constexpr size_t kMaxType = 128;
@@ -92,6 +94,19 @@ std::shared_ptr<const ArtificialReply> ReadAnswer(JsonObject& object,
   return std::make_shared<const ArtificialReply>(std::move(reply));
 }
 
+std::string ReadScript(JsonObject& object) {
+  object.Get("source");
+  std::string source = *object.String("source");
+  if (source.size() > kMaxScriptLength) {
+    Refuse(object.Place("source"),
+           "longer than " + std::to_string(kMaxScriptLength) + " bytes");
+  }
+  if (const std::string error = CheckScript(source); !error.empty()) {
+    Refuse(object.Place("source"), error);
+  }
+  return source;
+}
+
 PlanAction ReadParameters(Action action, JsonObject& object, const Plan& plan) {
   PlanAction read{.action = action};
   switch (action) {
@@ -111,6 +126,9 @@ PlanAction ReadParameters(Action action, JsonObject& object, const Plan& plan) {
       object.Get("value");
       read.importance =
           static_cast<uint8_t>(*object.Number("value", 0, kMaxImportance));
+      break;
+    case Action::kScript:
+      read.bytes = ReadScript(object);
       break;
     case Action::kRetry:
       if (!plan.retries || !plan.retries->repeatable) {

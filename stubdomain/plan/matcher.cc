@@ -26,6 +26,7 @@ Format FormatFor(Format wanted, bool datagrams) {
 // nothing of the message follows it.
 bool NeedsAll(const PlanAction& action) {
   return action.action == Action::kBuffer || Changes(action.action) ||
+         action.action == Action::kScript ||
          (action.action == Action::kAnswer && !action.answer->close);
 }
 
@@ -167,6 +168,11 @@ MessageReader::Run Matcher::TakeRun(std::span<const uint8_t> bytes) {
 void Matcher::Count(std::span<const uint8_t> bytes, bool content) {
   if (!claim_) examination_.Advance(bytes, content);
   position_ += bytes.size();
+  if (!plan_->script.empty()) {
+    const auto kept = bytes.first(
+        std::min(bytes.size(), kMaxScriptMessage + 1 - text_.size()));
+    text_.append(kept.begin(), kept.end());
+  }
   if (!plan_->alerts) return;
   bytes = bytes.last(std::min(bytes.size(), kMaxAlertPart));
   part_.append(bytes.begin(), bytes.end());
@@ -203,6 +209,7 @@ void Matcher::NextMessage() {
   ++message_;
   message_begin_ = position_;
   part_.clear();
+  text_.clear();
   claim_.reset();
   fallen_ = false;
   examination_.Begin();
@@ -286,11 +293,16 @@ void Matcher::GoOn(bool complete) {
   for (; claim_->done < actions.size(); ++claim_->done) {
     if (NeedsAll(actions[claim_->done]) && !complete) return;
     const Action action = actions[claim_->done].action;
+    if (action == Action::kScript) {
+      if (FollowScript(actions[claim_->done])) continue;
+      claim_->done = actions.size();
+      return;
+    }
     if (action != Action::kBuffer) Emit(action);
   }
 }
 
-void Matcher::Emit(Action action) {
+Step& Matcher::Emit(Action action) {
   steps_.push_back({.action = action,
                     .by = claim_->by,
                     .handler = claim_->handler,
@@ -300,6 +312,8 @@ void Matcher::Emit(Action action) {
                     .offset = position_,
                     .part = action == Action::kAlert ? part_ : ""});
   over_ = over_ || action == Action::kRestore || action == Action::kAnswer;
+  if (action == Action::kRetry) ++tries_;
+  return steps_.back();
 }
 
 }  // namespace stubdomain

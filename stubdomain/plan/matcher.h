@@ -18,6 +18,7 @@
 #include "plan/message_reader.h"
 #include "plan/plan.h"
 #include "plan/recognizer.h"
+#include "plan/script.h"
 #include "wire/serial.h"
 #include "wire/time.h"
 
@@ -42,6 +43,11 @@ struct Step {
   uint64_t begin = 0;    // where the message begins in the reply
   uint64_t offset = 0;   // so many bytes of the reply had to come for this
   std::string part;      // kAlert: the message's last bytes by then
+  // A script says so.
+  bool scripted = false;
+  std::string text;               // kAlert: its own; kAnswer: the reply
+  std::string problem;            // kAlert: why it says nothing
+  std::optional<Duration> after;  // kRetry
   friend bool operator==(const Step&, const Step&) = default;
 };
 
@@ -129,10 +135,13 @@ class Matcher {
   std::span<const PlanAction> ActionsOf(const Claim& claim) const;
   // Does what can be done of the claim's actions.
   void GoOn(bool complete);
-  void Emit(Action action);
+  Step& Emit(Action action);
+  // False: nothing follows.
+  bool FollowScript(const PlanAction& action);
 
   void LoadClaim(Reader& reader);
   void LoadPart(Reader& reader);
+  void LoadScripts(Reader& reader);
   void LoadReader(Reader& reader);
 
   std::shared_ptr<const Plan> plan_;
@@ -156,6 +165,12 @@ class Matcher {
   bool ended_ = false;
   bool settled_ = false;
   std::string part_;  // the message's last bytes, if the plan alerts
+  // If the plan has scripts: the message's first bytes, and one more than a
+  // script can be run over; steps that are left to them; and how often what the
+  // guest asked is to be asked again.
+  std::string text_;
+  uint32_t script_steps_ = kMaxScriptSteps;
+  uint32_t tries_ = 0;
   std::deque<Step> steps_;
 };
 

@@ -36,6 +36,12 @@ void Matcher::Save(Writer& writer, Time now) const {
     examination_.Save(writer);
   }
   writer.Bytes({reinterpret_cast<const uint8_t*>(part_.data()), part_.size()});
+  if (!plan_->script.empty()) {
+    writer.Bytes(
+        {reinterpret_cast<const uint8_t*>(text_.data()), text_.size()});
+    writer.U32(script_steps_);
+    writer.U32(tries_);
+  }
   writer.U8(static_cast<uint8_t>(format_));
   if (reader_ != nullptr) {
     reader_->Save(writer);
@@ -65,6 +71,7 @@ bool Matcher::Load(Reader& reader, Time now) {
   }
   LoadClaim(reader);
   LoadPart(reader);
+  LoadScripts(reader);
   LoadReader(reader);
   return reader.ok();
 }
@@ -93,6 +100,17 @@ void Matcher::LoadPart(Reader& reader) {
       plan_->alerts ? std::min<uint64_t>(message, kMaxAlertPart) : 0;
   if (part.size() != kept) reader.Fail();
   part_.assign(part.begin(), part.end());
+}
+
+void Matcher::LoadScripts(Reader& reader) {
+  if (plan_->script.empty()) return;
+  const std::span<const uint8_t> text = reader.Bytes();
+  script_steps_ = reader.U32();
+  tries_ = reader.U32();
+  const uint64_t kept =
+      std::min<uint64_t>(position_ - message_begin_, kMaxScriptMessage + 1);
+  if (text.size() != kept || script_steps_ > kMaxScriptSteps) reader.Fail();
+  text_.assign(text.begin(), text.end());
 }
 
 void Matcher::LoadReader(Reader& reader) {

@@ -51,6 +51,7 @@ enum class Action : uint8_t {
   kAnswer,      // wake the guest with another reply, in the message's place
   kRetry,       // kDiscard, and what the guest asked is asked again
   kImportance,  // that of the reply is another from here on
+  kScript,      // once the message is complete, a program says what comes next
 };
 
 // The guest gets something else than what came.
@@ -105,7 +106,7 @@ struct Condition {
 struct PlanAction {
   Action action = Action::kRestore;
   std::shared_ptr<const Transform> transform;     // kTransform
-  std::string bytes;                              // kSend
+  std::string bytes;                              // kSend; kScript: its source
   std::shared_ptr<const ArtificialReply> answer;  // kAnswer
   Duration after{};                               // kRetry
   uint8_t importance = 0;                         // kImportance
@@ -139,6 +140,7 @@ struct Plan {
   std::optional<RetryRule> retries;
   std::vector<PlanAction> late;  // once the longest wait is over
   bool alerts = false;           // something in it does
+  std::string script;            // the place of its first script; empty: none
   // What it answers or sends can be a datagram.
   bool for_datagrams = true;
 

@@ -13,6 +13,7 @@
 #include "plan/http_reader.h"
 #include "plan/json_object.h"
 #include "plan/plan.h"
+#include "plan/script.h"
 
 namespace stubdomain {
 namespace {
@@ -31,6 +32,8 @@ constexpr std::array<std::pair<std::string_view, Otherwise>, 3> kOtherwise = {
 constexpr size_t kMaxMethod = 32;
 
 bool FitsDatagram(const PlanAction& action) {
+  // What a script answers is known once it does.
+  if (action.action == Action::kScript) return true;
   if (action.answer == nullptr) return action.bytes.size() <= kMaxPlanDatagram;
   const ArtificialReply& answer = *action.answer;
   return answer.kind != ArtificialReply::Kind::kHttp &&
@@ -126,13 +129,18 @@ void Compiler::CheckActions(const std::vector<PlanAction>& actions,
       conditions_.Need(Format::kHttp, place, "http");
     plan_.for_datagrams = plan_.for_datagrams && FitsDatagram(actions[i]);
     // Each TLS record counts for how the next one is read.
-    if ((action == Action::kDiscard || action == Action::kRetry) &&
+    if ((action == Action::kDiscard || action == Action::kRetry ||
+         action == Action::kScript) &&
         (plan_.format == Format::kAny || plan_.format == Format::kTls)) {
       Refuse(place, "only with format raw, http or dns");
     }
-    if (!Changes(action)) continue;
+    if (action == Action::kScript) {
+      plan_.alerts = true;
+      if (plan_.script.empty()) plan_.script = place;
+    }
+    if (!Changes(action) && action != Action::kScript) continue;
     if (changed) Refuse(place, "the message was changed already");
-    changed = true;
+    changed = Changes(action);
   }
 }
 
@@ -142,6 +150,7 @@ size_t Plan::weight() const {
   // The head of a message is there three times: as it came, taken apart, and
   // what is not understood yet of it.
   size_t weight = 3 * kMaxHttpHead + 8 * source.size();
+  if (!script.empty()) weight += kMaxScriptMessage;
   for (const PlanCheck& check : checks) {
     if (check.pattern != nullptr) weight += kPatternMemory;
   }

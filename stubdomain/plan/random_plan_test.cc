@@ -111,6 +111,14 @@ std::string RandomCondition(Chance& chance, bool http, int depth) {
   }
 }
 
+std::string RandomScript(Chance& chance) {
+  char source[sizeof(kCountingScript) + 20];
+  std::snprintf(source, sizeof(source), kCountingScript,
+                static_cast<int>(chance.Below(40)),
+                static_cast<int>(chance.Below(120)));
+  return R"({"action": "script", "source": ")" + std::string(source) + "\"}";
+}
+
 std::string RandomPlan(Chance& chance, bool http) {
   std::string plan = std::string(R"({"format": ")") + (http ? "http" : "raw") +
                      R"(", "retries": {"times": 3, "repeatable": true},
@@ -132,6 +140,8 @@ std::string RandomPlan(Chance& chance, bool http) {
              R"(["buffer", {"action": "answer",
                                         "text": "a"}])",
              R"(["alert", "discard", "restore"])",
+             "[" + RandomScript(chance) + "]",
+             R"(["alert", )" + RandomScript(chance) + R"(, "discard"])",
              R"(["buffer", "restore"])"}) +
         "}";
   }

@@ -7,6 +7,7 @@
 
 #include <strings.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <optional>
 #include <utility>
@@ -188,6 +189,22 @@ std::optional<Claim> ClaimOf(const View& view) {
 
 }  // namespace
 
+namespace {
+
+// What kCountingScript says with the numbers that it holds.
+std::string Scripted(const std::string& source, const View& view) {
+  int content = 0;
+  int bytes = 0;
+  std::sscanf(source.c_str(), kCountingScript, &content, &bytes);
+  const std::string& body = view.message.content;
+  if (body.find('a') == body.npos) return "ignore";
+  if (body.size() > static_cast<size_t>(content)) return "restore";
+  if (view.text.size() > static_cast<size_t>(bytes)) return "discard";
+  return "";
+}
+
+}  // namespace
+
 Lines SlowMatch(const Plan& plan, std::string_view reply, bool fin) {
   static constexpr const char* kNames[] = {
       "buffer",    "alert", "ignore", "restore", "discard",
@@ -216,14 +233,19 @@ Lines SlowMatch(const Plan& plan, std::string_view reply, bool fin) {
         const Action action = claim->actions[done].action;
         const bool whole =
             action == Action::kBuffer || Changes(action) ||
+            action == Action::kScript ||
             (action == Action::kAnswer && !claim->actions[done].answer->close);
         if (whole && !complete) break;
         if (action == Action::kBuffer) continue;
-        lines.push_back(std::string(kNames[static_cast<int>(action)]) + " " +
-                        claim->by + " " + std::to_string(number) + " @" +
-                        std::to_string(end));
-        if (action == Action::kRestore || action == Action::kAnswer)
-          return lines;
+        const std::string name =
+            action == Action::kScript
+                ? Scripted(claim->actions[done].bytes, view)
+                : kNames[static_cast<int>(action)];
+        if (name.empty()) continue;
+        lines.push_back(name + " " + claim->by + " " + std::to_string(number) +
+                        " @" + std::to_string(end));
+        if (name == "restore" || name == "answer") return lines;
+        if (action == Action::kScript) done = claim->actions.size() - 1;
       }
     }
     if (!complete || n > rounds + 1 || n - 1 > reply.size()) return lines;

@@ -14,6 +14,12 @@
 
 namespace stubdomain {
 
+// The one kind of script that it knows, with its numbers.
+inline constexpr char kCountingScript[] =
+    "if not match('a') then return 'ignore' end "
+    "if #message.body > %d then return 'restore' end "
+    "if #message.bytes > %d then return 'discard' end";
+
 // What a plan for raw bytes or HTTP says of the whole reply, as lines of
 // PlanRun. It looks at each prefix anew, has an HTTP parser of its own, and
 // knows neither time nor resets. `fin`: the peer closes behind the reply.

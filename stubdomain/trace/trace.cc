@@ -55,6 +55,7 @@ sd_config Trace::DefaultConfig() {
   config.suspend_delay_ms = 50;
   config.ready_timeout_ms = 500;
   config.keepalive_ms = 0;
+  config.scripts = true;
   return config;
 }
 
@@ -95,10 +96,12 @@ sd_callbacks Trace::Callbacks() {
           [](void* self, const sd_alert* alert) {
             auto* trace = static_cast<Trace*>(self);
             const char* problem = alert->problem;
-            trace->Note("alert " + std::to_string(alert->stub) +
-                        ClaimText(alert->claim) +
-                        (problem != nullptr ? ": " : "") +
-                        (problem != nullptr ? problem : ""));
+            trace->Note(
+                "alert " + std::to_string(alert->stub) +
+                ClaimText(alert->claim) + (problem != nullptr ? ": " : "") +
+                (problem != nullptr ? problem : "") +
+                (alert->text != nullptr ? " says " + std::string(alert->text)
+                                        : ""));
             trace->shown_ = {{alert->part, alert->part + alert->length},
                              alert->at};
           },
@@ -297,7 +300,7 @@ sd_refusal Trace::Wait(const sd_wait& wait, uint32_t* number) {
 sd_refusal Trace::WaitWithPlan(std::string_view plan, sd_wait wait) {
   char error[200];
   const std::unique_ptr<sd_plan, decltype(&sd_plan_free)> compiled(
-      sd_plan_new(plan.data(), plan.size(), error, sizeof(error)),
+      sd_plan_new(plan.data(), plan.size(), true, error, sizeof(error)),
       &sd_plan_free);
   EXPECT_NE(compiled, nullptr) << error;
   wait.plan = compiled.get();

@@ -106,6 +106,9 @@ class ListenerStub {
   }
   // It has ended, so that the plan looks at nothing any more.
   void EndWatch() { watch_.reset(); }
+  bool HasScript() const {
+    return watch_ != nullptr && !watch_->plan().script.empty();
+  }
   // Memory that the plan may take.
   size_t plan_weight() const;
   // Whether it ends by `flow`, which it is on. `flow` may be null for kReply:

@@ -22,8 +22,9 @@ struct PlanAlert {
   sd_claim claim;
   std::string part;  // the last bytes of the message that were claimed by then
   uint64_t at;       // where they begin in the reply
-  // Not null: the plan could not be followed, and why.
-  const char* problem = nullptr;
+  // Not empty: the plan could not be followed, and why.
+  std::string problem;
+  std::string text;  // of a script; empty: none
 };
 
 // `length` bytes from `begin` on are taken out, or transformed. On a connection

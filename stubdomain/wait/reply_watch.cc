@@ -38,19 +38,32 @@ ReplyEdit ReplyWatch::EditOf(const Step& step) const {
           .transform = action.transform};
 }
 
+PlanAction ReplyWatch::ActionOf(const Step& step) const {
+  if (step.by != Step::By::kHandler) return {};
+  const PlanAction& action = plan().handlers[step.handler].actions[step.place];
+  if (!step.scripted) return action;
+  PlanAction said{.action = step.action};
+  if (step.action == Action::kRetry) {
+    said.after =
+        step.after.value_or(plan().retries->after.value_or(Duration::zero()));
+  } else if (step.action == Action::kAnswer) {
+    said.answer = std::make_shared<const ArtificialReply>(
+        ArtificialReply{.bytes = step.text, .close = false});
+  }
+  return said;
+}
+
 // False: the wait ends here.
 bool ReplyWatch::Do(const Step& step, const Means& means, Time now,
                     PlanEffects* effects) {
-  const PlanAction none;
-  const PlanAction& action =
-      step.by == Step::By::kHandler
-          ? plan().handlers[step.handler].actions[step.place]
-          : none;
+  const PlanAction action = ActionOf(step);
   switch (step.action) {
     case Action::kAlert:
       effects->alerts.push_back({.claim = ClaimOf(step),
                                  .part = step.part,
-                                 .at = step.offset - step.part.size()});
+                                 .at = step.offset - step.part.size(),
+                                 .problem = step.problem,
+                                 .text = step.text});
       return true;
     case Action::kSend:
       if (!means.send) return false;
@@ -78,6 +91,7 @@ bool ReplyWatch::Do(const Step& step, const Means& means, Time now,
       return false;
     case Action::kBuffer:
     case Action::kIgnore:
+    case Action::kScript:
       break;
   }
   return true;

@@ -76,6 +76,7 @@ class ReplyWatch {
 
  private:
   sd_claim ClaimOf(const Step& step) const;
+  PlanAction ActionOf(const Step& step) const;
   // `step` changes the message.
   ReplyEdit EditOf(const Step& step) const;
   // Does what the plan says by now.

@@ -61,6 +61,10 @@ BAD = [
     ({**GOOD, "plan": {"handlers": [
         {"when": {"bytes": 1}, "do": [{"action": "send", "bytes": "0g"}]}]}},
      ["plan.handlers[0].do[0].bytes: must be bytes"]),
+    ({**GOOD, "plan": {"format": "http", "handlers": [
+        {"when": {"bytes": 1}, "do": [
+            "alert", {"action": "script", "source": "return 'restore'"}]}]}},
+     ["plan.handlers[0].do[1]: this host allows no scripts"]),
     ({**GOOD, "plan": {"late": ["restore"]}}, ["plan.late[0]: only alert"]),
     ({**GOOD, "plan": {"retries": {"times": 3, "after": 100}}},
      ["plan.retries.repeatable"]),

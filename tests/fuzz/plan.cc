@@ -5,8 +5,9 @@
 //   u16  length of the plan, then it, as JSON
 //   ...  the reply
 //
-// What it transforms stays within its bounds. What it says must not depend on
-// the cuts, nor on another process taking it over at each of them.
+// What it transforms, and what scripts say, stays within its bounds. What it
+// says must not depend on the cuts, nor on another process taking it over at
+// each of them.
 //
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
@@ -44,6 +45,24 @@ void Transforms(const Plan& plan, const std::vector<Step>& steps,
   }
 }
 
+// A script says no more than it may.
+void Speaks(const std::vector<Step>& steps) {
+  size_t runs = 0;
+  uint64_t at = UINT64_MAX;
+  for (const Step& step : steps) {
+    if (!step.scripted) continue;
+    Check(
+        step.text.size() <= (step.action == Action::kAlert ? kMaxScriptAlertText
+                                                           : kMaxScriptMessage),
+        "what a script says is bounded");
+    if (step.offset != at) ++runs;
+    at = step.offset;
+  }
+  // And the one that was not run any more.
+  Check(runs <= kMaxScriptSteps / kScriptRunSteps + 1,
+        "the runs of scripts are bounded");
+}
+
 void HandOver(Matcher* matcher, std::shared_ptr<const Plan> plan,
               bool datagrams) {
   Writer writer;
@@ -79,6 +98,7 @@ void Run(Input input) {
   end(whole);
   TakeSteps(whole, &expected);
   if (datagrams) return;
+  Speaks(expected);
   Transforms(*compiled.plan, expected, reply);
 
   Matcher cut(compiled.plan, request, datagrams, kNow);

@@ -22,7 +22,7 @@ def running_vm(request):
     # Each of the processes that share a file has its own.
     name = request.path.stem + os.environ.get("PYTEST_XDIST_WORKER", "")
     machine = Vm(pathlib.Path(base) / name, image=IMAGE,
-                 memory=("-m", "640")).boot()
+                 device="scripts=on", memory=("-m", "640")).boot()
     yield machine
     machine.close()
 

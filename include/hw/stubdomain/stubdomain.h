@@ -158,10 +158,12 @@ bool stubdomain_filter_send(FilterStubdomain *filter, enum sd_side to,
 void stubdomain_drop_queued(StubdomainPCI *dev);
 
 /* convert.c: between QAPI's types and the core's. */
-bool stubdomain_wait_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
-                               struct sd_wait *out, Error **errp);
+bool stubdomain_wait_from_qapi(StubdomainPCI *dev, const StubdomainWait *wait,
+                               enum sd_owner owner, struct sd_wait *out,
+                               Error **errp);
 /* Whether @plan can be that of a wait for a reply. */
-bool stubdomain_check_plan(StubdomainPlan *plan, Error **errp);
+bool stubdomain_check_plan(StubdomainPCI *dev, StubdomainPlan *plan,
+                           Error **errp);
 /* Frees what stubdomain_wait_from_qapi() allocated; the wait may be laid. */
 void stubdomain_wait_clear(struct sd_wait *wait);
 /* The connection that @flow names: the peer in full, the guest at least so that

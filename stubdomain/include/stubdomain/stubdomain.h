@@ -160,6 +160,8 @@ enum sd_refusal {
                                 * awaited */
     SD_REFUSED_PLAN_ANSWER,    /* the same of what it answers or sends */
     SD_REFUSED_PLAN_RETRIES,   /* the peer of a connection has the request */
+    SD_REFUSED_PLAN_SCRIPT,    /* serial form: a plan has one, and
+                                * sd_config.scripts is not set */
     SD_REFUSED_TOO_MANY_THREADS,
     SD_REFUSED_UNKNOWN_THREAD,     /* it is not registered (any more) */
     SD_REFUSED_THREAD_NAME,        /* longer than SD_THREAD_NAME_MAX */
@@ -174,13 +176,14 @@ const char *sd_refusal_text(enum sd_refusal refusal);
 /*
  * A handling plan: what is to be done with a reply. `json` is a StubdomainPlan
  * of qapi/stubdomain.json, `length` bytes; docs/interop/stubdomain-plan.rst says
- * what it means. Null if it is refused: then the first `size` bytes of `error`
- * say why, and where in the plan, with a closing zero. May be freed while waits
- * with it are open.
+ * what it means. `scripts`: it may have some. Null if it is refused: then the
+ * first `size` bytes of `error` say why, and where in the plan, with a closing
+ * zero. May be freed while waits with it are open.
  */
 typedef struct sd_plan sd_plan;
 
-sd_plan *sd_plan_new(const char *json, size_t length, char *error, size_t size);
+sd_plan *sd_plan_new(const char *json, size_t length, bool scripts, char *error,
+                     size_t size);
 void sd_plan_free(sd_plan *plan);
 
 struct sd_address {
@@ -304,7 +307,9 @@ struct sd_alert {
     size_t length;        /* SD_ALERT_PART_MAX */
     uint64_t at;          /* where they begin in the reply */
     const char *problem;  /* why the message stays as it came, although the
-                           * plan wants it changed; NULL: not about that */
+                           * plan wants it changed or has a script that is to
+                           * decide; NULL: not about that */
+    const char *text;     /* what a script of the plan says; NULL: nothing */
 };
 
 /* When the VM is suspended, and what wakes it. */
@@ -423,6 +428,7 @@ struct sd_config {
     uint32_t prepare_timeout_ms;  /* and for its "prepared"; 0: not asked */
     uint32_t keepalive_ms;        /* keep-alives to peers while suspended; 0: none */
     enum sd_unmatched unmatched;
+    bool scripts;                 /* saved waits may come with scripts */
     struct sd_policy policy;
 };
 

@@ -197,6 +197,17 @@ static const struct {
     { "plan-send", "{'op': 'wait', 'plan': {'handlers': [{'when': "
       "{'bytes': 1}, 'do': ['alert', {'action': 'send', 'bytes': '0g'}]}]}, "
       FLOW "}", STUBDOMAIN_RESULT_REFUSED, "plan.handlers[0].do[1].bytes" },
+    { "plan-script-off", "{'op': 'wait', 'plan': {'format': 'http', "
+      "'handlers': [{'when': {'bytes': 1}, 'do': ['alert', {'action': "
+      "'script', 'source': 'return 1'}]}]}, " FLOW "}",
+      STUBDOMAIN_RESULT_REFUSED, "plan.handlers[0].do[1]: this host allows no" },
+    { "plan-script-syntax", "{'op': 'check', 'plan': {'format': 'http', "
+      "'handlers': [{'when': {'bytes': 1}, 'do': [{'action': "
+      "'script', 'source': '\\n\\nx'}]}]}}",
+      STUBDOMAIN_RESULT_REFUSED, "plan.handlers[0].do[0].source: line 3:" },
+    { "plan-script-alone", "{'op': 'check', 'plan': {'format': 'http', "
+      "'handlers': [{'when': {'bytes': 1}, 'do': [{'action': 'script'}]}]}}",
+      STUBDOMAIN_RESULT_SYNTAX, "source" },
     { "plan-late", "{'op': 'wait', 'plan': {'late': [{'action': 'answer'}]}, "
       FLOW "}", STUBDOMAIN_RESULT_REFUSED, "plan.late[0]" },
     { "plan-retries", "{'op': 'wait', 'plan': {'retries': {'times': 0}}, "
