@@ -52,7 +52,23 @@ Agent::Agent(Device& device, WallClock& clock, Environment environment)
     : device_(device),
       clock_(clock),
       mailbox_(device),
-      environment_(std::move(environment)) {}
+      environment_(std::move(environment)),
+      program_threads_({.list = environment_.list_threads,
+                        .enlist =
+                            [this](const std::string& name) {
+                              try {
+                                return Enlist(name);
+                              } catch (const RequestError& error) {
+                                Log(std::string("registering a thread: ") +
+                                    error.what());
+                                return 0u;
+                              }
+                            },
+                        .leave =
+                            [this](uint32_t number) {
+                              Undo({{"op", "leave"}, {"thread", number}});
+                            },
+                        .now = environment_.now}) {}
 
 void Agent::Start() {
   json hello = {{"op", "hello"}};
@@ -117,16 +133,25 @@ void Agent::Register(ClientId client, uid_t uid,
   if (threads_.contains(client)) {
     throw RequestError(Reason::kInvalid, "one thread per connection");
   }
+  const uint32_t number = Enlist(request.name);
+  threads_.emplace(client, Thread{number, uid, request.name});
+  environment_.answer(client, Registered{number}, false, -1);
+}
+
+uint32_t Agent::Enlist(const std::string& name) {
   json message = {{"op", "register"}};
-  if (!request.name.empty()) message["name"] = request.name;
+  if (!name.empty()) message["name"] = name;
   const json response = mailbox_.Call(message);
   const auto thread = JsonReader(response, "").Number("thread", 1, UINT32_MAX);
   if (!thread) {
     throw RequestError(Reason::kDevice, "the device named no thread");
   }
-  const auto number = static_cast<uint32_t>(*thread);
-  threads_.emplace(client, Thread{number, uid, request.name});
-  environment_.answer(client, Registered{number}, false, -1);
+  return static_cast<uint32_t>(*thread);
+}
+
+void Agent::EndThreadsWait(ClientId client) {
+  const auto node = waiting_threads_.extract(client);
+  if (!node.empty()) program_threads_.EndWait(node.mapped());
 }
 
 void Agent::CheckThread(uid_t uid, uint32_t thread) const {
@@ -150,7 +175,9 @@ void Agent::Inhibit(ClientId client) {
   environment_.answer(client, Inhibited(), false, -1);
 }
 
-void Agent::OnRequest(ClientId client, uid_t uid, const Packet& packet) {
+void Agent::OnRequest(ClientId client, const Caller& caller,
+                      const Packet& packet) {
+  const uid_t uid = caller.uid;
   try {
     if (packet.truncated) {
       throw RequestError(Reason::kInvalid, "the message is longer than " +
@@ -164,7 +191,7 @@ void Agent::OnRequest(ClientId client, uid_t uid, const Packet& packet) {
     }
     const Request request = ParseRequest(packet.data);
     if (const auto* wait = std::get_if<WaitRequest>(&request)) {
-      Wait(client, uid, *wait, packet.fds);
+      Wait(client, caller, *wait, packet.fds);
     } else if (const auto* listen = std::get_if<ListenRequest>(&request)) {
       Listen(client, uid, *listen);
     } else if (std::holds_alternative<CancelRequest>(request)) {
@@ -189,8 +216,10 @@ void Agent::OnRequest(ClientId client, uid_t uid, const Packet& packet) {
   }
 }
 
-void Agent::Wait(ClientId client, uid_t uid, const WaitRequest& request,
+void Agent::Wait(ClientId client, const Caller& caller,
+                 const WaitRequest& request,
                  const std::vector<UniqueFd>& sockets) {
+  const uid_t uid = caller.uid;
   if (sockets.empty() != request.flow.has_value()) {
     throw RequestError(Reason::kInvalid,
                        "a wait names its connection by a socket that comes "
@@ -202,6 +231,10 @@ void Agent::Wait(ClientId client, uid_t uid, const WaitRequest& request,
   if (!request.received.empty() && request.received.size() != sockets.size()) {
     throw RequestError(Reason::kInvalid,
                        "'received': expected one for each socket");
+  }
+  if (request.thread != 0 && request.tid != 0) {
+    throw RequestError(Reason::kInvalid,
+                       "'tid': not for a thread that registered");
   }
   if (request.thread != 0) CheckThread(uid, request.thread);
   const uint64_t wanted = WantedBytes(request.plan);
@@ -232,8 +265,22 @@ void Agent::Wait(ClientId client, uid_t uid, const WaitRequest& request,
   if (request.detach) {
     DetachAndWait(client, uid, request, std::move(messages.front()),
                   sockets.front().get());
-  } else {
+    return;
+  }
+  if (request.tid == 0 || stubs_.contains(client)) {
     Lay(client, request, std::move(messages));
+    return;
+  }
+  const uint32_t thread = program_threads_.BeginWait(
+      caller.pid, static_cast<pid_t>(request.tid), &waiting_threads_[client]);
+  if (thread != 0) {
+    for (json& message : messages) message["thread"] = thread;
+  }
+  try {
+    Lay(client, request, std::move(messages));
+  } catch (const RequestError&) {
+    EndThreadsWait(client);
+    throw;
   }
 }
 
@@ -336,9 +383,12 @@ void Agent::SendStatus(ClientId client) {
   status["interrupts"] = environment_.interrupts;
   status["inhibits"] = inhibitors_.size();
   status["threads"] = json::array();
-  for (const auto& [client, thread] : threads_) {
-    status["threads"].push_back(
-        {{"thread", thread.number}, {"name", thread.name}});
+  const auto add = [&](uint32_t number, const std::string& name) {
+    status["threads"].push_back({{"thread", number}, {"name", name}});
+  };
+  for (const auto& [client, thread] : threads_) add(thread.number, thread.name);
+  for (const auto& [number, name] : program_threads_.Registered()) {
+    add(number, name);
   }
   environment_.answer(client, Status{std::move(status)}, false, -1);
 }
@@ -378,6 +428,7 @@ void Agent::CancelWait(ClientId client) {
 std::optional<uint32_t> Agent::TakeBack(ClientId client) {
   const auto node = stubs_.extract(client);
   if (node.empty()) return std::nullopt;
+  EndThreadsWait(client);
   for (const uint32_t stub : node.mapped()) {
     clients_.erase(stub);
     Cancel(stub);
@@ -437,6 +488,7 @@ void Agent::FetchResults() {
     clients_.erase(found);
     CancelOthers(client, number);
     const auto stubs = std::move(stubs_.extract(client).mapped());
+    EndThreadsWait(client);
     Ended ended{number, *outcome, *bytes};
     if (const json* claim = reader.Object("claim")) {
       ended.handler =

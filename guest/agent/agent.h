@@ -26,6 +26,7 @@
 #include "agent/hooks.h"
 #include "agent/mailbox.h"
 #include "agent/proc_net.h"
+#include "agent/program_threads.h"
 #include "agent/wall_clock.h"
 #include "protocol/messages.h"
 #include "protocol/packet.h"
@@ -60,6 +61,8 @@ class Agent {
     std::function<void(Hook)> run_hooks = [](Hook) {};
     // There are some for the time before a suspend.
     bool prepares = false;
+    std::function<std::vector<ProcessThread>(pid_t)> list_threads =
+        [](pid_t process) { return ListThreads(process); };
     std::function<Clock::time_point()> now = Clock::now;
   };
 
@@ -73,8 +76,12 @@ class Agent {
   // they get it back.
   void Stop();
 
-  // A message of a client that runs as user `uid`.
-  void OnRequest(ClientId client, uid_t uid, const Packet& packet);
+  // Who sends a message.
+  struct Caller {
+    uid_t uid;
+    pid_t pid;
+  };
+  void OnRequest(ClientId client, const Caller& caller, const Packet& packet);
   // The client hung up: its wait is cancelled. A connection without its socket
   // is closed, as if the client had still had it.
   void OnGone(ClientId client);
@@ -84,6 +91,9 @@ class Agent {
   // kBusyIntervalMs.
   bool giving_back() const { return !returning_.empty(); }
   void GiveBack();
+  // See ProgramThreads.
+  bool watching() const { return program_threads_.watching(); }
+  void Look() { program_threads_.Look(); }
 
  private:
   struct Thread {
@@ -106,7 +116,7 @@ class Agent {
     Clock::time_point give_up;
   };
 
-  void Wait(ClientId client, uid_t uid, const WaitRequest& request,
+  void Wait(ClientId client, const Caller& caller, const WaitRequest& request,
             const std::vector<UniqueFd>& sockets);
   // What the device is to be told about a wait, or how it is over already.
   std::variant<nlohmann::json, Ended> ProbeFlow(uid_t uid,
@@ -134,6 +144,10 @@ class Agent {
   bool BeginReturn(ClientId client, const Ended& ended);
   // Throws RequestError: kBusy, try again.
   UniqueFd Reattach(const Detached& detached);
+  // Registers a thread with the device; returns its number.
+  uint32_t Enlist(const std::string& name);
+  // The client's wait, if it is one of a program's thread, is over.
+  void EndThreadsWait(ClientId client);
   // These hold until the client is gone.
   void Register(ClientId client, uid_t uid, const RegisterRequest& request);
   void Inhibit(ClientId client);
@@ -158,6 +172,8 @@ class Agent {
   std::map<ClientId, std::vector<uint32_t>> stubs_;
   std::map<ClientId, Detached> detached_;
   std::map<ClientId, Thread> threads_;
+  ProgramThreads program_threads_;
+  std::map<ClientId, ProgramThreads::Place> waiting_threads_;
   std::set<ClientId> inhibitors_;
   std::list<Returning> returning_;
   ForgottenBytes forgotten_;

@@ -23,6 +23,7 @@ using Stubs = std::vector<uint32_t>;
 
 constexpr uid_t kRoot = 0;
 constexpr uid_t kUser = 1000;
+constexpr pid_t kProcess = 70;
 constexpr char kByAddress[] =
     R"({"op":"wait","flow":{"guest":{"host":"10.0.2.15","port":4000},)"
     R"("peer":{"host":"10.0.2.2","port":80}}})";
@@ -56,7 +57,7 @@ class AgentTest : public testing::Test {
     Packet packet;
     packet.data = text;
     for (const int fd : fds) packet.fds.emplace_back(dup(fd));
-    agent_.OnRequest(client, uid, packet);
+    agent_.OnRequest(client, {uid, kProcess}, packet);
   }
 
   // The only answer since the last call.
@@ -87,6 +88,7 @@ class AgentTest : public testing::Test {
   FakeWallClock clock_;
   Loopback loopback_;
   std::optional<SocketEntry> found_socket_;
+  std::vector<ProcessThread> threads_;
   std::vector<Hook> hooks_;
   Ops ops_before_hooks_;
   Agent::Clock::time_point now_;
@@ -108,8 +110,80 @@ class AgentTest : public testing::Test {
              ops_before_hooks_ = device_.TakeOps();
              hooks_.push_back(hook);
            },
+       .list_threads =
+           [this](pid_t process) {
+             EXPECT_EQ(process, kProcess);
+             return threads_;
+           },
        .now = [this] { return now_; }}};
 };
+
+// -- threads of programs that do not register --
+
+constexpr char kOfAThread[] = R"({"op":"wait","tid":71})";
+
+TEST_F(AgentTest, ThreadThatWaitsIsRegistered) {
+  threads_ = {
+      {.id = 71, .own_id = 71, .name = "curl", .runs = true, .ran = {}}};
+  Request(1, kOfAThread, loopback_.guest());
+  EXPECT_EQ(device_.TakeOps(), (Ops{"register", "wait"}));
+  TakeAnswer();
+  Request(2, kOfAThread, loopback_.guest());
+  EXPECT_EQ(device_.LastRequest().at("thread"), 1);
+  EXPECT_EQ(device_.TakeOps(), (Ops{"wait"}));
+  TakeAnswer();
+  Request(3, R"({"op":"status"})");
+  EXPECT_EQ(TakeAnswer().answer.at("status").at("threads"),
+            (json{{{"thread", 1}, {"name", "curl"}}}));
+}
+
+TEST_F(AgentTest, ThreadIsRegisteredUntilItIsBlockedElsewhere) {
+  threads_ = {
+      {.id = 71, .own_id = 71, .name = "curl", .runs = false, .ran = {}}};
+  Request(1, kOfAThread, loopback_.guest());
+  device_.TakeOps();
+  const auto look = [this] {
+    for (int i = 0; i < kQuietLooks; i++) {
+      now_ += kLook;
+      agent_.Look();
+    }
+    return device_.TakeOps();
+  };
+  EXPECT_EQ(look(), Ops{});
+  device_.EndWait(1, "replied", 5);
+  agent_.OnInterrupt();
+  device_.TakeOps();
+  EXPECT_TRUE(agent_.watching());
+  EXPECT_EQ(look(), Ops{"leave"});
+  EXPECT_FALSE(agent_.watching());
+}
+
+TEST_F(AgentTest, WaitOfAThreadThatIsRefusedIsOver) {
+  threads_ = {
+      {.id = 71, .own_id = 71, .name = "curl", .runs = false, .ran = {}}};
+  device_.FailOp("wait", STUBDOMAIN_RESULT_REFUSED, "no");
+  Request(1, kOfAThread, loopback_.guest());
+  ExpectError("refused", "no");
+  for (int i = 0; i <= kQuietLooks; i++) {
+    now_ += kLook;
+    agent_.Look();
+  }
+  EXPECT_FALSE(agent_.watching());
+}
+
+TEST_F(AgentTest, ThreadThatCannotBeRegisteredWaitsAllTheSame) {
+  threads_ = {
+      {.id = 71, .own_id = 71, .name = "curl", .runs = true, .ran = {}}};
+  device_.FailOp("register", STUBDOMAIN_RESULT_REFUSED, "too many");
+  Request(1, kOfAThread, loopback_.guest());
+  EXPECT_FALSE(device_.LastRequest().contains("thread"));
+  EXPECT_EQ(TakeAnswer().answer, (json{{"stub", 1}}));
+}
+
+TEST_F(AgentTest, ThreadIsNamedInOneWay) {
+  Request(1, R"({"op":"wait","tid":71,"thread":1})", loopback_.guest());
+  ExpectError("invalid", "'tid': not for a thread that registered");
+}
 
 // -- start and stop --
 
@@ -686,11 +760,11 @@ TEST_F(AgentTest, OverlongMessagesAndSurplusDescriptorsAreRefused) {
   Packet packet;
   packet.data = R"({"op":"status"})";
   packet.truncated = true;
-  agent_.OnRequest(1, kUser, packet);
+  agent_.OnRequest(1, {kUser, kProcess}, packet);
   ExpectError("invalid", "the message is longer than 16384 bytes");
   packet.truncated = false;
   packet.surplus = true;
-  agent_.OnRequest(1, kUser, packet);
+  agent_.OnRequest(1, {kUser, kProcess}, packet);
   ExpectError("invalid", "more than 64 descriptors came along");
 }
 

@@ -85,7 +85,7 @@ void Server::Accept() {
   }
   const auto same_user = std::count_if(
       clients_.begin(), clients_.end(),
-      [&](const auto& entry) { return entry.second.uid == peer.uid; });
+      [&](const auto& entry) { return entry.second.caller.uid == peer.uid; });
   if (clients_.size() >= kMaxClients ||
       (peer.uid != 0 && static_cast<size_t>(same_user) >= kMaxClientsPerUser)) {
     SendPacket(
@@ -93,14 +93,14 @@ void Server::Accept() {
         Encode(RequestError(Reason::kBusy, "too many programs wait already")));
     return;
   }
-  clients_.emplace(next_id_++, Client{std::move(socket), peer.uid});
+  clients_.emplace(next_id_++, Client{std::move(socket), {peer.uid, peer.pid}});
 }
 
 void Server::Serve(Agent& agent, Agent::ClientId id, Client& client) {
   Packet packet;
   switch (ReceivePacket(client.socket.get(), kMaxRequest, packet)) {
     case Received::kPacket:
-      agent.OnRequest(id, client.uid, packet);
+      agent.OnRequest(id, client.caller, packet);
       break;
     case Received::kNothing:
       break;
@@ -134,8 +134,13 @@ void Server::Run(Agent& agent, const std::vector<Watch>& watches,
       entries.push_back({client.socket.get(), POLLIN, 0});
       ids.push_back(id);
     }
-    const int ready = poll(entries.data(), entries.size(),
-                           agent.giving_back() ? kBusyIntervalMs : interval_ms);
+    int limit = interval_ms;
+    const auto limit_to = [&limit](int ms) {
+      if (limit < 0 || ms < limit) limit = ms;
+    };
+    if (agent.giving_back()) limit_to(kBusyIntervalMs);
+    if (agent.watching()) limit_to(static_cast<int>(kLook.count()));
+    const int ready = poll(entries.data(), entries.size(), limit);
     if (ready < 0 && errno != EINTR) Throw("poll");
     if (ready > 0) {
       size_t i = 0;
@@ -150,6 +155,7 @@ void Server::Run(Agent& agent, const std::vector<Watch>& watches,
     }
     if (interval_ms >= 0) on_tick();
     agent.GiveBack();
+    agent.Look();
     RemoveHungUp(agent);
   }
 }

@@ -51,7 +51,7 @@ class Server {
  private:
   struct Client {
     UniqueFd socket;
-    uid_t uid;
+    Agent::Caller caller;
     bool hung_up = false;  // by us: closed at the end of the round
   };
 

@@ -95,6 +95,7 @@ WaitRequest ParseWait(JsonReader& reader) {
     return static_cast<uint32_t>(reader.Number(key, 0, max).value_or(0));
   };
   wait.thread = number("thread", UINT32_MAX);
+  wait.tid = number("tid", INT32_MAX);
   wait.importance = number("importance", kMaxImportance);
   wait.elapsed_ms = number("elapsed", UINT32_MAX);
   wait.depth = reader.String("depth").value_or("");
@@ -140,6 +141,7 @@ std::string Encode(const Request& request) {
     if (wait->flow) object["flow"] = FlowToJson(*wait->flow);
     if (wait->detach) object["detach"] = true;
     if (wait->thread != 0) object["thread"] = wait->thread;
+    if (wait->tid != 0) object["tid"] = wait->tid;
     if (wait->importance != 0) object["importance"] = wait->importance;
     if (wait->elapsed_ms != 0) object["elapsed"] = wait->elapsed_ms;
     if (!wait->depth.empty()) object["depth"] = wait->depth;

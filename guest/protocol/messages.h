@@ -3,6 +3,9 @@
 //
 //   {"op": "wait", "timeout": MS, "plan": {...}, "suspend": BOOL}   + a socket
 //   {"op": "wait", ..., "received": [N, null, ...]}            + some sockets
+//   {"op": "wait", ..., "tid": N}                  the thread of the sender
+//   that
+//                                    waits, as gettid() names it: it registers
 //   {"op": "wait", ..., "detach": true}                             + a socket
 //   {"op": "wait", ..., "flow": {"guest": {...}, "peer": {...}}}
 //   {"op": "listen", "port": N, "accept": "answer", "guest-port": N, ...}
@@ -103,6 +106,7 @@ struct WaitRequest {
   bool suspend = true;  // the wait proposes to suspend the VM
   // See StubdomainWait of qapi/stubdomain.json.
   uint32_t thread = 0;      // that is registered; 0: none
+  uint32_t tid = 0;         // that the agent is to register; 0: none
   uint32_t importance = 0;  // at most kMaxImportance
   uint32_t elapsed_ms = 0;
   std::string depth;  // empty: the host's policy

@@ -50,14 +50,16 @@ int ConnectToAgent() {
   return -1;
 }
 
-// {"op":"wait","plan":{"bytes":1},"timeout":1000,"received":[12,null]}
+// {"op":"wait","plan":{"bytes":1},"tid":77,"timeout":1000,"received":[12,null]}
 //
 // Any byte may be what the program wants, such as HTTP's "100 Continue":
 // nothing is left to the rules for those who ask for a reply.
 class Request {
  public:
   Request(const Awaited& awaited, uint32_t longest_ms) {
-    Add(R"({"op":"wait","plan":{"bytes":1},"timeout":)");
+    Add(R"({"op":"wait","plan":{"bytes":1},"tid":)");
+    Add(static_cast<uint64_t>(syscall(SYS_gettid)));
+    Add(R"(,"timeout":)");
     Add(longest_ms);
     Add(R"(,"received":[)");
     for (size_t i = 0; i < awaited.size(); i++) {
@@ -86,7 +88,7 @@ class Request {
         std::to_chars(begin, begin + kNumber, number).ptr - begin);
   }
 
-  std::array<char, 96 + kMaxAwaited*(kNumber + 1)> text_;
+  std::array<char, 128 + kMaxAwaited*(kNumber + 1)> text_;
   size_t size_ = 0;
 };
 

@@ -105,6 +105,94 @@ for i in range(4): print(sums[i])
     assert job.wait().output.split() == [sha256(body) for body in bodies]
 
 
+# Asks for something, and prints what it gets.
+ASKERS = """
+import os, requests, sys, threading, time
+URL = sys.argv[1]
+def ask(name):
+    print(name, requests.get(URL + name).text, flush=True)
+"""
+
+
+def ask(vm, peer, script, names):
+    """A program whose threads ask: the job, and the connections by name."""
+    vm.set_policy(suspend_delay=500)
+    job = python(vm, ASKERS + script, url(peer))
+    connections = [peer.accept_request() for _ in names]
+    return job, {connection.request.split()[1].strip("/"): connection
+                 for connection in connections}
+
+
+def test_thread_that_computes_keeps_it_running(vm, peer):
+    job, connections = ask(vm, peer, """
+thread = threading.Thread(target=ask, args=["a"])
+thread.start()
+while not os.path.exists("/tmp/enough"):
+    sum(range(1000))
+thread.join()
+""", "a")
+    vm.wait_event("STUBDOMAIN_WAIT")
+    assert not vm.sleeps_on(3)
+    assert len(vm.info()["threads"]) == 2
+    # Then it is blocked, and not by the network.
+    touch = vm.shell.start("touch /tmp/enough")
+    vm.wait_suspended()
+    connections["a"].reply_and_close(b"1")
+    assert vm.wait_restored()["reason"] == "reply"
+    touch.wait()
+    vm.shell.check("rm /tmp/enough")
+    assert job.wait().output == "a 1\n"
+
+
+def test_all_threads_wait_and_wait_again(vm, peer):
+    """Each reply wakes, and whoever is left waits on."""
+    job, connections = ask(vm, peer, """
+def run(name):
+    ask(name)
+    ask(name + name)
+threads = [threading.Thread(target=run, args=[name]) for name in "ab"]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+""", "ab")
+    vm.wait_suspended()
+    for name in ("a", "b", "bb", "aa"):
+        connections[name].reply_and_close(name.encode())
+        assert vm.wait_restored()["reason"] == "reply"
+        if len(name) == 1:  # the thread asks again
+            connections[2 * name] = peer.accept_request()
+        if name != "aa":  # the other waits, or both do
+            vm.wait_suspended()
+    assert job.wait().output == "a a\nb b\nbb bb\naa aa\n"
+
+
+@pytest.mark.parametrize("blocked", [
+    "threading.Event().wait(100)", "time.sleep(100)", "os.read(os.pipe()[0], 1)"])
+def test_thread_that_is_blocked_elsewhere_holds_nothing_up(vm, peer, blocked):
+    """The first is done with the network, and does not end."""
+    job, connections = ask(vm, peer, f"""
+def run(name):
+    ask(name)
+    {blocked}
+for name in "ab":
+    threading.Thread(target=run, args=[name], daemon=True).start()
+while threading.active_count() < 3 or not os.path.exists("/tmp/enough"):
+    time.sleep(0.5)
+""", "ab")
+    vm.wait_suspended()
+    for name in "ab":
+        connections[name].reply_and_close(name.encode())
+        assert vm.wait_restored()["reason"] == "reply"
+        if name == "a":
+            vm.wait_suspended()
+    vm.shell.check("touch /tmp/enough")
+    assert job.wait().output == "a a\nb b\n"
+    vm.shell.check("rm /tmp/enough")
+    deadline = time.monotonic() + TIMEOUT
+    while vm.info()["threads"]:  # it has ended
+        assert time.monotonic() < deadline, vm.info()["threads"]
+        time.sleep(0.05)
+
+
 def test_python_asyncio(vm, peer):
     """Two connections in one epoll set, with timers and a self-pipe."""
     job = python(vm, f"""
