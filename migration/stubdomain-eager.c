@@ -163,7 +163,10 @@ static bool read_chunk(SuspendRestore *restore, size_t index, uint64_t offset,
         if (!suspend_image_read(restore->image,
                                 restore->staging[index] + first * page,
                                 (last - first) * page,
-                                block->pages + first * page, errp)) {
+                                block->pages + first * page, errp) ||
+            !suspend_checksums_check(restore->image, block,
+                                     restore->staging[index] + first * page,
+                                     first, last - first, errp)) {
             return false;
         }
         first = find_next_bit(block->bitmap, end, last);

@@ -136,7 +136,7 @@ void suspend_file_figures(SuspendFile *file, SuspendFileFigures *figures)
     size_t count;
 
     *figures = (SuspendFileFigures) {};
-    blocks = suspend_blocks_get(&layout, &count, NULL);
+    blocks = suspend_blocks_get(false, &layout, &count, NULL);
     if (!blocks) {
         return;
     }

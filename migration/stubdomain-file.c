@@ -244,6 +244,7 @@ static void set_layout(SuspendImage *image, sd_suspend_layout *layout,
     image->blocks = blocks;
     image->block_count = count;
     image->bitmaps = bitmaps;
+    suspend_checksums_init(image);
 }
 
 static bool other_file_in_use(const SuspendFile *file)
@@ -281,7 +282,8 @@ bool suspend_file_prepare(SuspendFile *file, Error **errp)
         !suspend_file_check_options(file->options, errp)) {
         return false;
     }
-    blocks = suspend_blocks_get(&layout, &count, errp);
+    blocks = suspend_blocks_get(file->options->checksums, &layout, &count,
+                                errp);
     if (!blocks) {
         return false;
     }

@@ -88,6 +88,7 @@ void suspend_image_unref(SuspendImage *image)
     sd_suspend_layout_free(image->layout);
     qemu_vfree(image->bitmaps);
     qemu_vfree(image->first_page);
+    suspend_checksums_free(image);
     suspend_secret_clear(&image->secret);
     suspend_cipher_free(image->cipher);
     if (image->direct_fd >= 0) {

@@ -40,41 +40,43 @@ static void *read_part(int fd, uint64_t offset, size_t length)
     return g_steal_pointer(&data);
 }
 
+static void *read_for_check(void *opaque, uint64_t offset, size_t length)
+{
+    return read_part(*(int *)opaque, offset, length);
+}
+
 static bool check_parts(int fd, const struct sd_suspend_header *header,
                         Error **errp)
 {
-    g_autofree struct sd_suspend_part *parts =
-        g_new(struct sd_suspend_part, SD_SUSPEND_BLOCKS_MAX + 3);
-    g_autofree void *index = NULL;
-    size_t count = 0;
+    g_autofree struct sd_suspend_index *index =
+        g_new(struct sd_suspend_index, 1);
+    g_autofree void *data = NULL;
 
     if (!header->index_length) {
         return true;
     }
     if (header->index_length <= SD_SUSPEND_INDEX_MAX) {
-        index = read_part(fd, header->index_offset, header->index_length);
+        data = read_part(fd, header->index_offset, header->index_length);
     }
-    if (index &&
-        sd_suspend_crc(index, header->index_length) == header->index_crc) {
-        count = sd_suspend_index_decode(index, header->index_length,
-                                        header->file_length, parts);
-    }
-    if (!count) {
+    if (!data ||
+        sd_suspend_crc(data, header->index_length) != header->index_crc ||
+        !sd_suspend_index_decode(data, header->index_length, header, index)) {
         error_setg(errp, "its index is damaged");
         return false;
     }
-    for (size_t i = 0; i < count; i++) {
-        g_autofree void *part = read_part(fd, parts[i].offset,
-                                          parts[i].length);
+    for (size_t i = 0; i < index->part_count; i++) {
+        const struct sd_suspend_part *part = &index->parts[i];
+        g_autofree void *read = read_part(fd, part->offset, part->length);
 
-        if (!part || sd_suspend_crc(part, parts[i].length) != parts[i].crc) {
+        if (!read || sd_suspend_crc(read, part->length) != part->crc) {
             error_setg(errp, "it is damaged, somewhere from offset 0x%" PRIx64
-                       " to 0x%" PRIx64, parts[i].offset,
-                       parts[i].offset + parts[i].length);
+                       " to 0x%" PRIx64, part->offset,
+                       part->offset + part->length);
             return false;
         }
     }
-    return true;
+    return suspend_checksums_check_file(header, index, read_for_check, &fd,
+                                        errp);
 }
 
 static bool check_state(int fd, const struct sd_suspend_header *header,

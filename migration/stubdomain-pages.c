@@ -155,6 +155,7 @@ static bool write_run(SuspendJob *job, const SuspendBlock *block,
     }
     /* Set first: a write that fails may have written something. */
     bitmap_set(block->bitmap, start, run->count);
+    suspend_checksums_note(job->image, block, start, run->count);
     qatomic_add(&job->bytes_written, length);
     return suspend_image_write(job->image, block->host + offset, length,
                                block->pages + offset, errp);

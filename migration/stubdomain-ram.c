@@ -162,10 +162,11 @@ static bool block_get(RAMBlock *rb, SuspendBlock *block, Error **errp)
     return true;
 }
 
-SuspendBlock *suspend_blocks_get(sd_suspend_layout **layout, size_t *count,
-                                 Error **errp)
+SuspendBlock *suspend_blocks_get(bool checksums, sd_suspend_layout **layout,
+                                 size_t *count, Error **errp)
 {
-    sd_suspend_layout *made = sd_suspend_layout_new(qemu_target_page_size());
+    sd_suspend_layout *made = sd_suspend_layout_new(qemu_target_page_size(),
+                                                    checksums);
     g_autoptr(GArray) blocks = g_array_new(false, false, sizeof(SuspendBlock));
     enum sd_suspend_refusal refusal;
     RAMBlock *rb;

@@ -92,6 +92,7 @@ static bool write_index(SuspendJob *job, Error **errp)
                                              image->bitmaps, &length);
     bool ok;
 
+    header->checksums_offset = sd_suspend_checksums_offset(image->layout);
     header->index_offset = ROUND_UP(sd_suspend_stream_end(job->stream),
                                     SUSPEND_SECTOR);
     header->index_length = length;
@@ -121,7 +122,8 @@ static bool write_stream(SuspendJob *job, Error **errp)
         }
         qatomic_add(&job->bytes_written, piece.length);
     }
-    if (!write_index(job, errp)) {
+    if (!write_index(job, errp) ||
+        !suspend_checksums_write(image, errp)) {
         return false;
     }
     if (ftruncate(image->fd, job->header.file_length) < 0) {

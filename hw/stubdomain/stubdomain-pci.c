@@ -234,6 +234,8 @@ static void stubdomain_exit(PCIDevice *pci)
 static const Property stubdomain_properties[] = {
     DEFINE_PROP_STRING("netdev", StubdomainPCI, netdev),
     DEFINE_PROP_STRING("suspend-dir", StubdomainPCI, suspend_dir),
+    DEFINE_PROP_BOOL("page-checksums", StubdomainPCI, file_options.checksums,
+                     false),
     DEFINE_PROP_STRING("encryption-secret", StubdomainPCI,
                        file_options.secret),
     /* The defaults of the bounds are the core's. */

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <span>
 
@@ -61,8 +62,8 @@ const char* sd_suspend_refusal_text(sd_suspend_refusal refusal) {
   return "unknown error";
 }
 
-sd_suspend_layout* sd_suspend_layout_new(uint32_t page_size) {
-  return new sd_suspend_layout(page_size);
+sd_suspend_layout* sd_suspend_layout_new(uint32_t page_size, bool checksums) {
+  return new sd_suspend_layout(page_size, checksums);
 }
 
 void sd_suspend_layout_free(sd_suspend_layout* layout) { delete layout; }
@@ -90,6 +91,18 @@ uint64_t sd_suspend_bitmap_offset(const sd_suspend_layout* layout,
 
 uint64_t sd_suspend_bitmaps_length(const sd_suspend_layout* layout) {
   return layout->bitmaps_length();
+}
+
+uint64_t sd_suspend_checksums_offset(const sd_suspend_layout* layout) {
+  return layout->checksums_offset();
+}
+
+uint64_t sd_suspend_checksums_length(const sd_suspend_layout* layout) {
+  return layout->checksums_length();
+}
+
+uint64_t sd_suspend_first_page(const sd_suspend_layout* layout, size_t block) {
+  return layout->blocks()[block].first_page;
 }
 
 uint64_t sd_suspend_ram_end(const sd_suspend_layout* layout) {
@@ -168,7 +181,7 @@ uint8_t* sd_suspend_index_encode(const sd_suspend_layout* layout,
                                  const sd_suspend_stream* stream,
                                  const void* bitmaps, size_t* length) {
   const std::vector<uint8_t> index = stubdomain::EncodeSuspendIndex(
-      *stream->stream,
+      *layout, *stream->stream,
       {static_cast<const uint8_t*>(bitmaps), layout->bitmaps_length()});
   auto* data = static_cast<uint8_t*>(std::malloc(index.size()));
   std::ranges::copy(index, data);
@@ -176,13 +189,21 @@ uint8_t* sd_suspend_index_encode(const sd_suspend_layout* layout,
   return data;
 }
 
-size_t sd_suspend_index_decode(const void* data, size_t length,
-                               uint64_t file_length, sd_suspend_part* parts) {
+bool sd_suspend_index_decode(const void* data, size_t length,
+                             const sd_suspend_header* header,
+                             sd_suspend_index* index) {
   const auto decoded = stubdomain::DecodeSuspendIndex(
-      {static_cast<const uint8_t*>(data), length}, file_length);
-  if (!decoded || decoded->size() > SD_SUSPEND_BLOCKS_MAX + 3) return 0;
-  std::ranges::copy(*decoded, parts);
-  return decoded->size();
+      {static_cast<const uint8_t*>(data), length}, header->file_length,
+      header->checksums_offset != 0);
+  if (!decoded || decoded->parts.size() > std::size(index->parts) ||
+      decoded->blocks.size() > std::size(index->blocks)) {
+    return false;
+  }
+  std::ranges::copy(decoded->parts, index->parts);
+  index->part_count = decoded->parts.size();
+  std::ranges::copy(decoded->blocks, index->blocks);
+  index->block_count = decoded->blocks.size();
+  return true;
 }
 
 void sd_suspend_classify(sd_suspend_backing backing, const uint64_t* pagemap,

@@ -19,7 +19,7 @@ constexpr std::string_view kMagic = "STUBSUSP";
 constexpr uint32_t kVersion = 3;
 // The first with an index.
 constexpr uint32_t kIndexVersion = 2;
-// The first that may be encrypted.
+// The first that may be encrypted, and whose pages may have checksums.
 constexpr uint32_t kEncryptionVersion = 3;
 // The checksum stands at the end, and covers all before it.
 constexpr size_t kChecked = SD_SUSPEND_HEADER_SIZE - sizeof(uint32_t);
@@ -47,6 +47,7 @@ void EncodeSuspendHeader(const sd_suspend_header& header,
   out.U32(header.encryption.iterations);
   out.Raw(header.encryption.salt);
   out.Raw(header.encryption.check);
+  out.U64(header.checksums_offset);
   std::ranges::fill(data, 0);
   std::ranges::copy(out.data(), data.begin());
 
@@ -87,6 +88,7 @@ sd_suspend_refusal DecodeSuspendHeader(
     encryption.iterations = in.U32();
     std::ranges::copy(in.Raw(sizeof(encryption.salt)), encryption.salt);
     std::ranges::copy(in.Raw(sizeof(encryption.check)), encryption.check);
+    read.checksums_offset = in.U64();
   }
   if (!in.ok() || name.size() > SD_SUSPEND_NAME_MAX) {
     return SD_SUSPEND_DAMAGED;

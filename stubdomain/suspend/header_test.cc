@@ -29,6 +29,7 @@ sd_suspend_header Example() {
   std::memset(header.image, 0x11, sizeof(header.image));
   std::memset(header.vm, 0x22, sizeof(header.vm));
   std::strcpy(header.vm_name, "sandbox-17");
+  header.checksums_offset = 0x108000;
   header.encryption.iterations = 600000;
   std::memset(header.encryption.salt, 0x33, sizeof(header.encryption.salt));
   std::memset(header.encryption.check, 0x44, sizeof(header.encryption.check));
@@ -57,6 +58,7 @@ TEST(SuspendHeader, ComesBackAsItWas) {
   EXPECT_EQ(std::memcmp(got.image, Example().image, sizeof(got.image)), 0);
   EXPECT_EQ(std::memcmp(got.vm, Example().vm, sizeof(got.vm)), 0);
   EXPECT_STREQ(got.vm_name, "sandbox-17");
+  EXPECT_EQ(got.checksums_offset, 0x108000u);
   EXPECT_EQ(
       std::memcmp(&got.encryption, &example.encryption, sizeof(got.encryption)),
       0);
@@ -112,6 +114,7 @@ TEST(SuspendHeader, TheVersionBeforeIsInTheClear) {
   sd_suspend_header got = {};
   ASSERT_EQ(DecodeSuspendHeader(data, &got), SD_SUSPEND_OK);
   EXPECT_EQ(got.encryption.iterations, 0u);
+  EXPECT_EQ(got.checksums_offset, 0u);
   EXPECT_EQ(got.generation, 7u);
 }
 

@@ -17,9 +17,14 @@ void Put(uint64_t offset, std::span<const uint8_t> bytes, Writer& out) {
   out.U32(Crc32(bytes));
 }
 
+bool IsInside(uint64_t offset, uint64_t length, uint64_t end) {
+  return offset <= end && length <= end - offset;
+}
+
 }  // namespace
 
-std::vector<uint8_t> EncodeSuspendIndex(const SuspendStream& stream,
+std::vector<uint8_t> EncodeSuspendIndex(const SuspendLayout& layout,
+                                        const SuspendStream& stream,
                                         std::span<const uint8_t> bitmaps) {
   Writer out;
   out.U32(static_cast<uint32_t>(stream.pieces().size() + 1));
@@ -29,27 +34,43 @@ std::vector<uint8_t> EncodeSuspendIndex(const SuspendStream& stream,
     Put(piece.offset + mark, std::span(piece.bytes).subspan(mark), out);
   }
   Put(SD_SUSPEND_BITMAPS_OFFSET, bitmaps, out);
+  if (layout.checksums_offset() != 0) {
+    out.U32(static_cast<uint32_t>(layout.blocks().size()));
+    for (const SuspendBlock& block : layout.blocks()) {
+      out.U64(block.pages_offset);
+      out.U64(block.length);
+    }
+  }
   return out.data();
 }
 
-std::optional<std::vector<sd_suspend_part>> DecodeSuspendIndex(
-    std::span<const uint8_t> data, uint64_t file_length) {
+std::optional<SuspendIndex> DecodeSuspendIndex(std::span<const uint8_t> data,
+                                               uint64_t file_length,
+                                               bool checksums) {
   Reader in(data);
+  SuspendIndex index;
   const uint32_t count = in.U32();
-  std::vector<sd_suspend_part> parts;
   for (uint32_t i = 0; i < count && in.ok(); i++) {
     sd_suspend_part part = {};
     part.offset = in.U64();
     part.length = in.U64();
     part.crc = in.U32();
-    if (part.offset > file_length || part.length > file_length - part.offset ||
+    if (!IsInside(part.offset, part.length, file_length) ||
         part.length > SD_SUSPEND_PART_MAX) {
       return std::nullopt;
     }
-    parts.push_back(part);
+    index.parts.push_back(part);
+  }
+  const uint32_t blocks = checksums ? in.U32() : 0;
+  for (uint32_t i = 0; i < blocks && in.ok(); i++) {
+    sd_suspend_extent block = {};
+    block.offset = in.U64();
+    block.length = in.U64();
+    if (!IsInside(block.offset, block.length, file_length)) return std::nullopt;
+    index.blocks.push_back(block);
   }
   if (!in.ok() || in.left() != 0) return std::nullopt;
-  return parts;
+  return index;
 }
 
 }  // namespace stubdomain

@@ -13,17 +13,27 @@
 #include <vector>
 
 #include "stubdomain/suspend.h"
+#include "suspend/layout.h"
 #include "suspend/stream.h"
 
 namespace stubdomain {
 
-std::vector<uint8_t> EncodeSuspendIndex(const SuspendStream& stream,
+struct SuspendIndex {
+  std::vector<sd_suspend_part> parts;
+  // Where the pages of each block are; none in a file without checksums of
+  // pages.
+  std::vector<sd_suspend_extent> blocks;
+};
+
+std::vector<uint8_t> EncodeSuspendIndex(const SuspendLayout& layout,
+                                        const SuspendStream& stream,
                                         std::span<const uint8_t> bitmaps);
 
-// Nothing if the index is not whole, or a part is beyond `file_length` or
-// longer than SD_SUSPEND_PART_MAX.
-std::optional<std::vector<sd_suspend_part>> DecodeSuspendIndex(
-    std::span<const uint8_t> data, uint64_t file_length);
+// Nothing if the index is not whole, or names what is beyond `file_length`, or
+// a part that is longer than SD_SUSPEND_PART_MAX. `checksums`: pages have some.
+std::optional<SuspendIndex> DecodeSuspendIndex(std::span<const uint8_t> data,
+                                               uint64_t file_length,
+                                               bool checksums);
 
 }  // namespace stubdomain
 

@@ -50,12 +50,14 @@ sd_suspend_refusal SuspendLayout::Add(std::string_view name, uint64_t length) {
   uint64_t words = RoundUp(length / page_size_, kBitsPerWord) / kBitsPerWord;
   next.blocks_.push_back({.name = std::string(name),
                           .length = length,
-                          .bitmap_offset = bitmaps_length_});
+                          .bitmap_offset = bitmaps_length_,
+                          .first_page = total() / page_size_});
   next.bitmaps_length_ += words * sizeof(uint64_t);
 
-  // A longer bitmap moves all pages; block headers stand right behind the
-  // pages of the block before, where the loader reads on.
-  uint64_t end = SD_SUSPEND_BITMAPS_OFFSET + next.bitmaps_length_;
+  // What grows with the blocks moves all pages; block headers stand right
+  // behind the pages of the block before, where the loader reads on.
+  uint64_t end = checksums_ ? next.checksums_offset() + next.checksums_length()
+                            : SD_SUSPEND_BITMAPS_OFFSET + next.bitmaps_length_;
   for (SuspendBlock& block : next.blocks_) {
     bool first = &block == &next.blocks_.front();
     uint64_t header = first ? 0 : SuspendBlockHeaderLength(block.name);
@@ -67,6 +69,18 @@ sd_suspend_refusal SuspendLayout::Add(std::string_view name, uint64_t length) {
   }
   *this = std::move(next);
   return SD_SUSPEND_OK;
+}
+
+uint64_t SuspendLayout::checksums_offset() const {
+  if (!checksums_) {
+    return 0;
+  }
+  return RoundUp(SD_SUSPEND_BITMAPS_OFFSET + bitmaps_length_,
+                 SD_SUSPEND_CHECKSUMS_ALIGNMENT);
+}
+
+uint64_t SuspendLayout::checksums_length() const {
+  return checksums_ ? total() / page_size_ * sizeof(uint32_t) : 0;
 }
 
 uint64_t SuspendLayout::ram_end() const {

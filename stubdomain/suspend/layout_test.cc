@@ -51,6 +51,24 @@ TEST(SuspendLayout, BitmapsThatEndAtTheAlignmentNeedNoGap) {
   EXPECT_EQ(layout.blocks()[0].pages_offset, 2 * kMiB);
 }
 
+TEST(SuspendLayout, ChecksumsOfPagesStandBetweenBitmapsAndPages) {
+  SuspendLayout layout(kPage, true);
+  ASSERT_EQ(layout.Add("ram", 1024 * kMiB), SD_SUSPEND_OK);
+  ASSERT_EQ(layout.Add("rom", 3 * kPage), SD_SUSPEND_OK);
+  EXPECT_EQ(layout.bitmaps_length(), 32768u + 8);
+  EXPECT_EQ(layout.checksums_offset(),
+            SD_SUSPEND_BITMAPS_OFFSET + 32768u + 4096);
+  EXPECT_EQ(layout.checksums_length(), (262144u + 3) * 4);
+  EXPECT_EQ(layout.blocks()[1].first_page, 262144u);
+  EXPECT_EQ(layout.blocks()[0].pages_offset, 3 * kMiB);
+
+  SuspendLayout without(kPage);
+  ASSERT_EQ(without.Add("ram", 1024 * kMiB), SD_SUSPEND_OK);
+  ASSERT_EQ(without.Add("rom", 3 * kPage), SD_SUSPEND_OK);
+  EXPECT_EQ(without.checksums_offset(), 0u);
+  EXPECT_NE(layout, without);
+}
+
 TEST(SuspendLayout, RefusalLeavesItAsItWas) {
   SuspendLayout layout(kPage);
   ASSERT_EQ(layout.Add("ram", kMiB), SD_SUSPEND_OK);

@@ -75,6 +75,7 @@ typedef struct SuspendBlock {
     SuspendMapping *mapping; /* NULL: stays in memory */
     uint64_t pages;          /* offset in the file */
     unsigned long *bitmap;   /* pages that the file may hold data for */
+    uint64_t first_page;     /* pages of the blocks before, with checksums */
 } SuspendBlock;
 
 struct SuspendImage {
@@ -95,6 +96,8 @@ struct SuspendImage {
     SuspendBlock *blocks;
     size_t block_count;
     void *bitmaps;
+    uint32_t *checksums;     /* of all pages; NULL: there are none */
+    unsigned long *checksums_changed; /* sectors of them that are not written */
     struct sd_suspend_header header; /* as last finished */
     uint64_t bytes_written;          /* by the last finished job */
 
@@ -252,8 +255,8 @@ bool suspend_check_machine(Error **errp);
  * The RAM blocks of a suspend, in the order of the stream. Fails if one of
  * them cannot be given back. Free with suspend_blocks_free().
  */
-SuspendBlock *suspend_blocks_get(sd_suspend_layout **layout, size_t *count,
-                                 Error **errp);
+SuspendBlock *suspend_blocks_get(bool checksums, sd_suspend_layout **layout,
+                                 size_t *count, Error **errp);
 void suspend_blocks_free(SuspendBlock *blocks, size_t count);
 /* The mapping that @address is in, if any. Any thread, any signal handler. */
 SuspendMapping *suspend_mapping_at(const void *address);
@@ -334,6 +337,30 @@ void suspend_prefetch_start(SuspendImage *image);
 void suspend_prefetch_stop(SuspendImage *image);
 /* Note them now if that is still due; end reading. The job's thread. */
 void suspend_prefetch_end_wake(SuspendImage *image);
+
+/* -- stubdomain-checksums.c -- */
+
+/* @image has got its layout. */
+void suspend_checksums_init(SuspendImage *image);
+void suspend_checksums_free(SuspendImage *image);
+/* @count pages of @block are about to be written. Any thread. */
+void suspend_checksums_note(SuspendImage *image, const SuspendBlock *block,
+                            uint64_t first, size_t count);
+/* Whether @count pages, which were read into @data, are what was written. Any
+ * thread. */
+bool suspend_checksums_check(const SuspendImage *image,
+                             const SuspendBlock *block, const uint8_t *data,
+                             uint64_t first, size_t count, Error **errp);
+/* Write those that changed since. The job's thread. */
+bool suspend_checksums_write(SuspendImage *image, Error **errp);
+/* A part of a file, to be freed; or NULL. */
+typedef void *SuspendReadFunc(void *opaque, uint64_t offset, size_t length);
+/* Whether all pages of a file are what was written; if they have no checksums,
+ * nobody can tell. */
+bool suspend_checksums_check_file(const struct sd_suspend_header *header,
+                                  const struct sd_suspend_index *index,
+                                  SuspendReadFunc *read, void *opaque,
+                                  Error **errp);
 
 /* -- stubdomain-cipher.c -- */
 

@@ -34,6 +34,7 @@ typedef struct SuspendFileOptions {
     bool working_set;       /* read ahead what the last wake touched first */
     bool keep_cache;        /* leave the file in the page cache */
     bool eager;             /* read all of guest RAM back before it runs */
+    bool checksums;         /* each page gets one */
     char *secret;           /* secret object to encrypt with; NULL: none */
 } SuspendFileOptions;
 

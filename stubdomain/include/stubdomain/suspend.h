@@ -36,6 +36,7 @@ extern "C" {
 #define SD_SUSPEND_ID_SIZE 16
 /* Longest name of a RAM block in a migration stream, and of a VM here. */
 #define SD_SUSPEND_NAME_MAX 255
+#define SD_SUSPEND_CHECKSUMS_ALIGNMENT 4096
 /* More RAM blocks than any machine has. */
 #define SD_SUSPEND_BLOCKS_MAX 1024
 
@@ -58,14 +59,15 @@ const char *sd_suspend_refusal_text(enum sd_suspend_refusal refusal);
 
 typedef struct sd_suspend_layout sd_suspend_layout;
 
-/* `page_size` is the guest's; a power of two from 1 KiB to 64 KiB. */
-sd_suspend_layout *sd_suspend_layout_new(uint32_t page_size);
+/* `page_size` is the guest's; a power of two from 1 KiB to 64 KiB.
+ * `checksums`: each page has one. */
+sd_suspend_layout *sd_suspend_layout_new(uint32_t page_size, bool checksums);
 void sd_suspend_layout_free(sd_suspend_layout *layout);
 /* Add the next RAM block. On refusal the layout is as before. */
 enum sd_suspend_refusal sd_suspend_layout_add(sd_suspend_layout *layout,
                                               const char *name,
                                               uint64_t length);
-/* Same page size and same blocks in the same order. */
+/* Same page size and same blocks in the same order, and checksums or not. */
 bool sd_suspend_layout_equal(const sd_suspend_layout *a,
                              const sd_suspend_layout *b);
 
@@ -77,6 +79,12 @@ uint64_t sd_suspend_bitmap_offset(const sd_suspend_layout *layout,
                                   size_t block);
 /* All bitmaps together, in bytes. */
 uint64_t sd_suspend_bitmaps_length(const sd_suspend_layout *layout);
+/* Where the checksums of all pages are in the file, sd_suspend_crc() of each as
+ * 32 bits in the host's byte order, one block after the other; 0: nowhere. */
+uint64_t sd_suspend_checksums_offset(const sd_suspend_layout *layout);
+uint64_t sd_suspend_checksums_length(const sd_suspend_layout *layout);
+/* Pages of the blocks before, in all of which each has its number. */
+uint64_t sd_suspend_first_page(const sd_suspend_layout *layout, size_t block);
 /* Where the pages of the last block end. */
 uint64_t sd_suspend_ram_end(const sd_suspend_layout *layout);
 
@@ -139,6 +147,7 @@ struct sd_suspend_header {
     uint32_t index_length; /* 0: the file has no index */
     uint32_t index_crc;
     struct sd_suspend_encryption encryption;
+    uint64_t checksums_offset; /* of pages; 0: they have none */
 };
 
 /* `data` is SD_SUSPEND_HEADER_SIZE bytes. A longer name is cut. */
@@ -159,6 +168,12 @@ struct sd_suspend_part {
     uint32_t crc; /* sd_suspend_crc() of it */
 };
 
+/* The pages of a block. */
+struct sd_suspend_extent {
+    uint64_t offset;
+    uint64_t length;
+};
+
 uint32_t sd_suspend_crc(const void *data, size_t length);
 
 /*
@@ -168,12 +183,21 @@ uint32_t sd_suspend_crc(const void *data, size_t length);
 uint8_t *sd_suspend_index_encode(const sd_suspend_layout *layout,
                                  const sd_suspend_stream *stream,
                                  const void *bitmaps, size_t *length);
-#define SD_SUSPEND_INDEX_MAX ((SD_SUSPEND_BLOCKS_MAX + 3) * 20 + 4)
-/* Up to SD_SUSPEND_BLOCKS_MAX + 3 parts, into `parts`; returns how many there
- * are; 0: the index is damaged. */
-size_t sd_suspend_index_decode(const void *data, size_t length,
-                               uint64_t file_length,
-                               struct sd_suspend_part *parts);
+#define SD_SUSPEND_PARTS_MAX (SD_SUSPEND_BLOCKS_MAX + 3)
+#define SD_SUSPEND_INDEX_MAX \
+    (SD_SUSPEND_PARTS_MAX * 20 + 4 + SD_SUSPEND_BLOCKS_MAX * 16 + 4)
+
+struct sd_suspend_index {
+    size_t part_count;
+    struct sd_suspend_part parts[SD_SUSPEND_PARTS_MAX];
+    size_t block_count; /* 0: pages have no checksums */
+    struct sd_suspend_extent blocks[SD_SUSPEND_BLOCKS_MAX];
+};
+
+/* False: the index is damaged. `header` is the file's. */
+bool sd_suspend_index_decode(const void *data, size_t length,
+                             const struct sd_suspend_header *header,
+                             struct sd_suspend_index *index);
 
 /* -- pages -- */
 

@@ -76,6 +76,11 @@ static void test_memory_eager(void)
     check_memory(",restore=eager", "");
 }
 
+static void test_memory_checksums(void)
+{
+    check_memory(",restore=eager,page-checksums=on", "");
+}
+
 static void test_memory_encrypted(void)
 {
     check_memory(",restore=eager,encryption-secret=key",
@@ -423,6 +428,8 @@ void add_suspend_tests(void)
 {
     qtest_add_func("stubdomain/suspend/memory", test_memory);
     qtest_add_func("stubdomain/suspend/memory-eager", test_memory_eager);
+    qtest_add_func("stubdomain/suspend/memory-checksums",
+                   test_memory_checksums);
     qtest_add_func("stubdomain/suspend/memory-encrypted",
                    test_memory_encrypted);
     qtest_add_func("stubdomain/suspend/intx", test_intx);
