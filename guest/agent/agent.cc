@@ -260,6 +260,10 @@ void Agent::Wait(ClientId client, const Caller& caller,
     if (request.evict_delay_ms) {
       message["evict-delay"] = *request.evict_delay_ms;
     }
+    if (request.expected_ms != 0) message["expected"] = request.expected_ms;
+    if (!request.request_class.empty()) {
+      message["class"] = request.request_class;
+    }
     messages.push_back(std::move(message));
   }
   if (request.detach) {

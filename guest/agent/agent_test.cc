@@ -488,6 +488,14 @@ TEST_F(AgentTest, WaitSaysHowDeepToSleep) {
   EXPECT_EQ(wait.at("evict-delay"), 0);
 }
 
+TEST_F(AgentTest, WaitSaysWhenItsReplyIsExpected) {
+  Request(1, R"({"op":"wait","expected":2000,"class":"search"})",
+          loopback_.guest());
+  const json wait = device_.LastRequest();
+  EXPECT_EQ(wait.at("expected"), 2000);
+  EXPECT_EQ(wait.at("class"), "search");
+}
+
 // -- threads and inhibits --
 
 TEST_F(AgentTest, ThreadIsRegisteredUntilItsClientIsGone) {

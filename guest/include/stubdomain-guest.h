@@ -117,6 +117,10 @@ struct sdg_options {
     uint32_t depth;        /* how deep the machine may sleep: enum sdg_depth */
     uint32_t evict_delay_ms; /* until its memory is given back; 0: as the host
                             * says */
+    uint32_t expected_ms;  /* from when the program began to wait to the reply,
+                            * as it expects; 0: it does not say */
+    const char *request_class; /* kind of request, at most 32 bytes: how long
+                            * replies take is learned for each apart; NULL: "" */
 };
 enum sdg_depth {
     SDG_DEPTH_DEFAULT = 0, /* as the host says */

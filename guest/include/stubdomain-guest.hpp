@@ -45,6 +45,8 @@ struct Options {
   std::chrono::milliseconds elapsed{0};  // since the program began to wait
   sdg_depth depth = SDG_DEPTH_DEFAULT;   // how deep the machine may sleep
   std::chrono::milliseconds evict_delay{0};  // 0: as the host says
+  std::chrono::milliseconds expected{0};  // the reply; 0: it is not known
+  std::string request_class = "";         // by which reply times are learned
 };
 
 struct End {
@@ -65,7 +67,9 @@ inline sdg_options ToC(const Options& options) {
           options.importance,
           static_cast<uint32_t>(options.elapsed.count()),
           static_cast<uint32_t>(options.depth),
-          static_cast<uint32_t>(options.evict_delay.count())};
+          static_cast<uint32_t>(options.evict_delay.count()),
+          static_cast<uint32_t>(options.expected.count()),
+          options.request_class.c_str()};
 }
 
 // A descriptor that holds something as long as it is open.

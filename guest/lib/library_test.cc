@@ -274,13 +274,17 @@ TEST_F(LibraryTest, ThreadsAndInhibitsHoldUntilTheyAreDropped) {
                     .importance = 5,
                     .elapsed = std::chrono::milliseconds(30),
                     .depth = SDG_DEPTH_IDLE,
-                    .evict_delay = std::chrono::milliseconds(70)});
+                    .evict_delay = std::chrono::milliseconds(70),
+                    .expected = std::chrono::milliseconds(90),
+                    .request_class = "search"});
     AwaitWaits(1);
     EXPECT_EQ(device_.LastRequest().at("thread"), thread->thread());
     EXPECT_EQ(device_.LastRequest().at("importance"), 5);
     EXPECT_EQ(device_.LastRequest().at("elapsed"), 30);
     EXPECT_EQ(device_.LastRequest().at("depth"), "idle");
     EXPECT_EQ(device_.LastRequest().at("evict-delay"), 70);
+    EXPECT_EQ(device_.LastRequest().at("expected"), 90);
+    EXPECT_EQ(device_.LastRequest().at("class"), "search");
   }
   AwaitWaits(0);
   {

@@ -136,6 +136,10 @@ Client BeginWait(const int* fds, size_t count, const sdg_options* options) {
   }
   request.depth = kDepths[known.depth];
   if (known.evict_delay_ms != 0) request.evict_delay_ms = known.evict_delay_ms;
+  request.expected_ms = known.expected_ms;
+  if (known.request_class != nullptr) {
+    request.request_class = known.request_class;
+  }
   return StartWait({fds, count}, known.plan_json, known.timeout_ms,
                    std::move(request));
 }

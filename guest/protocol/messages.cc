@@ -102,6 +102,8 @@ WaitRequest ParseWait(JsonReader& reader) {
   if (const auto delay = reader.Number("evict-delay", 0, UINT32_MAX)) {
     wait.evict_delay_ms = static_cast<uint32_t>(*delay);
   }
+  wait.expected_ms = number("expected", UINT32_MAX);
+  wait.request_class = reader.String("class").value_or("");
   ParseOptions(reader, wait);
   return wait;
 }
@@ -146,6 +148,8 @@ std::string Encode(const Request& request) {
     if (wait->elapsed_ms != 0) object["elapsed"] = wait->elapsed_ms;
     if (!wait->depth.empty()) object["depth"] = wait->depth;
     if (wait->evict_delay_ms) object["evict-delay"] = *wait->evict_delay_ms;
+    if (wait->expected_ms != 0) object["expected"] = wait->expected_ms;
+    if (!wait->request_class.empty()) object["class"] = wait->request_class;
     for (const auto& received : wait->received) {
       object["received"].push_back(received ? json(*received) : json());
     }

@@ -111,6 +111,8 @@ struct WaitRequest {
   uint32_t elapsed_ms = 0;
   std::string depth;  // empty: the host's policy
   std::optional<uint32_t> evict_delay_ms;
+  uint32_t expected_ms = 0;   // 0: not known
+  std::string request_class;  // the device checks it
   // The connection is taken from the socket that came along, and goes on in
   // another one that comes with the outcome.
   bool detach = false;

@@ -92,7 +92,9 @@ class _Options(ctypes.Structure):
                 ("timeout_ms", ctypes.c_uint32), ("flags", ctypes.c_uint32),
                 ("thread", ctypes.c_uint32), ("importance", ctypes.c_uint32),
                 ("elapsed_ms", ctypes.c_uint32), ("depth", ctypes.c_uint32),
-                ("evict_delay_ms", ctypes.c_uint32)]
+                ("evict_delay_ms", ctypes.c_uint32),
+                ("expected_ms", ctypes.c_uint32),
+                ("request_class", ctypes.c_char_p)]
 
 
 class _End(ctypes.Structure):
@@ -134,20 +136,31 @@ def _descriptors(sockets):
     return (ctypes.c_int * len(fds))(*fds), len(fds)
 
 
-def _options(plan, timeout, suspend, thread, importance, depth):
-    """`timeout`: seconds; None: no limit."""
-    milliseconds = 0 if timeout is None else max(1, round(timeout * 1000))
+def _milliseconds(name, seconds):
+    """0 for None; what is shorter than a millisecond counts as one."""
+    milliseconds = 0 if seconds is None else max(1, round(seconds * 1000))
     if not 0 <= milliseconds < 1 << 32:
-        raise ValueError(f"timeout: {timeout} seconds is out of range")
+        raise ValueError(f"{name}: {seconds} seconds is out of range")
+    return milliseconds
+
+
+def _options(plan, timeout, suspend, thread, importance, depth, elapsed,
+             expected, request_class):
+    """Times are in seconds; None: no limit, now, or not known."""
     return _Options(ctypes.sizeof(_Options),
                     None if plan is None else json.dumps(plan).encode(),
-                    milliseconds, 0 if suspend else _NO_SUSPEND,
-                    thread.number if thread else 0, importance, 0,
-                    _DEPTHS.index(depth), 0)
+                    _milliseconds("timeout", timeout),
+                    0 if suspend else _NO_SUSPEND,
+                    thread.number if thread else 0, importance,
+                    _milliseconds("elapsed", elapsed),
+                    _DEPTHS.index(depth), 0,
+                    _milliseconds("expected", expected),
+                    request_class.encode())
 
 
 def wait(sockets, plan=None, *, timeout=None, suspend=True, thread=None,
-         importance=0, depth=None):
+         importance=0, depth=None, elapsed=None, expected=None,
+         request_class=""):
     """Wait for the reply on a socket, or on the first of several; returns the End.
 
     `plan`: handling plan, such as {"bytes": 1000}; None: the first byte.
@@ -157,9 +170,13 @@ def wait(sockets, plan=None, *, timeout=None, suspend=True, thread=None,
     `importance`: of the reply, 0 to 5.
     `depth`: how deep the machine may sleep, "idle", "evict" or "auto"; None: as
     the host says.
+    `elapsed`: since the program began to wait, in seconds; None: it does now.
+    `expected`: from then to the reply, in seconds; None: it is not known.
+    `request_class`: kind of request, by which the host learns reply times.
     """
     end = _End()
-    options = _options(plan, timeout, suspend, thread, importance, depth)
+    options = _options(plan, timeout, suspend, thread, importance, depth,
+                       elapsed, expected, request_class)
     _check(_library.sdg_wait_any(*_descriptors(sockets), options, end))
     return end.value()
 
@@ -172,9 +189,11 @@ class Wait:
     """
 
     def __init__(self, sockets, plan=None, *, timeout=None, suspend=True,
-                 thread=None, importance=0, depth=None):
+                 thread=None, importance=0, depth=None, elapsed=None,
+                 expected=None, request_class=""):
         self._wait = -1
-        options = _options(plan, timeout, suspend, thread, importance, depth)
+        options = _options(plan, timeout, suspend, thread, importance, depth,
+                           elapsed, expected, request_class)
         self._wait = _check(
             _library.sdg_wait_begin(*_descriptors(sockets), options))
 

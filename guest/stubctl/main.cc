@@ -77,6 +77,8 @@ struct Options {
   uint32_t importance = 0;
   std::string depth;
   std::optional<uint32_t> evict_delay_ms;
+  uint32_t expected_ms = 0;
+  std::string request_class;
   std::vector<std::string> command;
 };
 
@@ -139,6 +141,8 @@ ExitCode Wait(const Options& options) {
   request.importance = options.importance;
   request.depth = options.depth;
   request.evict_delay_ms = options.evict_delay_ms;
+  request.expected_ms = options.expected_ms;
+  request.request_class = options.request_class;
   return RunWait(options, request);
 }
 
@@ -291,6 +295,14 @@ int Main(int argc, char** argv) {
                    "Milliseconds until its memory is given back; default: as "
                    "the host says")
       ->type_name("MS");
+  wait->add_option("--expected", options.expected_ms,
+                   "Milliseconds to the reply, as the caller expects; 0: it "
+                   "does not say")
+      ->type_name("MS")
+      ->capture_default_str();
+  wait->add_option("--class", options.request_class,
+                   "Kind of request, by which the host learns reply times")
+      ->type_name("NAME");
 
   CLI::App* listen = app.add_subcommand(
       "listen",

@@ -57,6 +57,16 @@ def test_pollable(stubdomain_guest, agent, connections):
         assert wait.poll().outcome == stubdomain_guest.Outcome.REPLIED
 
 
+def test_wait_says_all_it_can(stubdomain_guest, agent, connections):
+    with stubdomain_guest.Wait(connections[0], importance=5, depth="auto",
+                               elapsed=1.5, expected=20,
+                               request_class="search"):
+        client = agent.accept()
+        assert client.request() == ({"op": "wait", "importance": 5,
+                                     "depth": "auto", "elapsed": 1500,
+                                     "expected": 20000, "class": "search"}, 1)
+
+
 def test_dropped_wait_is_taken_back(stubdomain_guest, agent, connections):
     with stubdomain_guest.Wait(connections[0]):
         client = agent.accept()

@@ -118,12 +118,14 @@ def test_history(agent, thread):
         assert running.result(60) == (0, output)
 
 
-def test_wait_says_how_deep_and_shows_who_claimed(agent, thread):
+def test_wait_says_all_it_can_and_shows_who_claimed(agent, thread):
     running = thread(stubctl, "wait", "--fd", "0", "--depth", "idle",
-                     "--evict-delay", "0")
+                     "--evict-delay", "0", "--expected", "2000",
+                     "--class", "search")
     client = agent.accept()
     assert client.request() == ({"op": "wait", "depth": "idle",
-                                 "evict-delay": 0}, 1)
+                                 "evict-delay": 0, "expected": 2000,
+                                 "class": "search"}, 1)
     client.answer(outcome="replied", bytes=3, handler="late")
     assert running.result(60) == (0, "replied, 3 bytes, by late\n")
 
