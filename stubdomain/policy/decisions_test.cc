@@ -49,6 +49,12 @@ std::string Text(const sd_decision& decision) {
   }
   if (decision.inhibits > 0) text += ", inhibits " + number(decision.inhibits);
   if (decision.suspends > 0) text += ", suspends " + number(decision.suspends);
+  if (decision.least_ms > 0) {
+    text += ", least " + number(decision.least_ms);
+    if (decision.expected_ms != SD_NEVER) {
+      text += ", expected in " + number(decision.expected_ms);
+    }
+  }
   if (decision.due_ms != SD_NEVER)
     text += ", due in " + number(decision.due_ms);
   return text;
@@ -123,6 +129,40 @@ TEST(DecisionsTest, WhyAVmIsWokenOrNot) {
                        "wake timeout, 1 of 1 answered, 1 needed, "
                        "suspends 2"},
                   });
+}
+
+TEST(DecisionsTest, WhyAWaitIsTooShort) {
+  sd_policy policy = DefaultPolicy();
+  policy.threshold_ms = 1000;
+  ExpectExplained(
+      policy, {
+                  // Overdue by once more, it is not expected any more.
+                  {0, "wait a expects 500",
+                   "stay short, least 1000, expected in 500, due in 1000"},
+                  {300, "cancel 1",
+                   "stay short, least 1000, expected in 500, due in 700"},
+                  {400, "wait a timeout 900",
+                   "stay short, least 1000, expected in 900"},
+                  {500, "cancel 2", "stay short, least 1000, expected in 900"},
+                  {600, "wait a expects 5000",
+                   "stay delay, least 1000, expected in 5000, due in 50"},
+                  {650, "", "suspend waits, least 1000, expected in 4950"},
+              });
+}
+
+TEST(DecisionsTest, WhyAnIdleVmIsSuspendedAndEvictedOrNot) {
+  sd_policy policy = DefaultPolicy();
+  policy.evict_delay_ms = 1000;
+  ExpectExplained(policy, {
+                              {0, "connect b", ""},
+                              {0, "wait a quiet", ""},
+                              {100, "vcpus idle", "stay connections"},
+                              {200, "wait b quiet", "idle idle, due in 1000"},
+                              {1200, "", "evict delay, suspends 1"},
+                              {1300, "reply a",
+                               "wake replies, 1 of 2 answered, 1 needed, "
+                               "suspends 1"},
+                          });
 }
 
 TEST(DecisionsTest, WhatIsUnacknowledgedIsAReason) {

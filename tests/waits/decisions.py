@@ -20,3 +20,8 @@ def await_last(vm, decided, why):
     while not vm.info()["decisions"] or last(vm) != (decided, why):
         assert time.monotonic() < deadline, vm.info()["decisions"]
         time.sleep(0.05)
+
+
+def all_of(vm):
+    """(decided, why) of those that it remembers."""
+    return [(d["decided"], d["why"]) for d in vm.info()["decisions"]]

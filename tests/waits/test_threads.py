@@ -55,8 +55,7 @@ def test_wrong_order(python_vm, peer):
 
     connections[0].send(b"important\n")
     vm.wait_restored()
-    assert ("wake", "importance") in [
-        (d["decided"], d["why"]) for d in vm.info()["decisions"]]
+    assert ("wake", "importance") in decisions.all_of(vm)
     # The last thread is alone with its wait by now, and so all wait again.
     vm.wait_suspended()
     connections[2].send(b"slow\n")
