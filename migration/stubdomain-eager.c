@@ -8,6 +8,9 @@
  * was before the first suspend: it has its huge pages, and nothing of it ever
  * waits for the disk.
  *
+ * If the wake that was expected does not come, it is given back once more; see
+ * stubdomain-give-back.c.
+ *
  * A chunk takes its place with the BQL held, since whoever may write to the
  * memory of a VM that sleeps (gdb, loadvm) holds it too.
  *
@@ -20,31 +23,14 @@
 #include "block/aio.h"
 #include "hw/stubdomain/suspend-file-internal.h"
 #include "qapi/error.h"
-#include "qemu/bitmap.h"
 #include "qemu/lockable.h"
 #include "qemu/madvise.h"
 #include "qemu/main-loop.h"
 
 /* Threads that read: enough that the disk always has something to do. */
 #define WORKERS 4
-/* What one of them takes at a time: whole huge pages. */
-#define CHUNK (4 * MiB)
-
-struct SuspendRestore {
-    SuspendFile *file;       /* main loop only; NULL: it was cancelled */
-    SuspendImage *image;
-    SuspendFileDone *done;   /* main loop only; NULL: nobody waits yet */
-    void *opaque;
-    bool complete;           /* main loop only: it was read, nobody waited */
-    /* Of each block: memory that its pages are read into. */
-    uint8_t **staging;
-
-    /* image->lock */
-    bool stopped;
-    Error *error;
-    size_t next_block;
-    uint64_t next_offset;
-};
+/* A reply that began, but does not wake the VM, keeps its memory so long. */
+#define GIVE_BACK_AFTER_MS (10 * 1000)
 
 static bool is_mapped(const SuspendImage *image, const SuspendBlock *block)
 {
@@ -68,7 +54,7 @@ static bool staging_make(SuspendRestore *restore, size_t index, Error **errp)
 {
     const SuspendBlock *block = &restore->image->blocks[index];
     /* Aligned as the block is, for huge pages. */
-    uint64_t length = block->length + CHUNK;
+    uint64_t length = block->length + SUSPEND_RESTORE_CHUNK;
     uint8_t *all = mmap(NULL, length, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     size_t before;
@@ -78,11 +64,11 @@ static bool staging_make(SuspendRestore *restore, size_t index, Error **errp)
                          block->name);
         return false;
     }
-    before = ((uintptr_t)block->host - (uintptr_t)all) % CHUNK;
+    before = ((uintptr_t)block->host - (uintptr_t)all) % SUSPEND_RESTORE_CHUNK;
     if (before) {
         munmap(all, before);
     }
-    munmap(all + before + block->length, CHUNK - before);
+    munmap(all + before + block->length, SUSPEND_RESTORE_CHUNK - before);
     restore->staging[index] = all + before;
     qemu_madvise(all + before, block->length, QEMU_MADV_HUGEPAGE);
     if (!suspend_treat_alike(block->mapping, block->host, all + before,
@@ -121,14 +107,12 @@ static void staging_free(SuspendRestore *restore)
             munmap(restore->staging[i], restore->image->blocks[i].length);
         }
     }
-    g_free(restore->staging);
 }
 
 /* -- threads -- */
 
-/* The next chunk to read; false: no more. */
-static bool next_chunk(SuspendRestore *restore, size_t *index,
-                       uint64_t *offset)
+bool suspend_restore_next(SuspendRestore *restore, size_t *index,
+                          uint64_t *offset)
 {
     SuspendImage *image = restore->image;
 
@@ -136,7 +120,7 @@ static bool next_chunk(SuspendRestore *restore, size_t *index,
     while (!restore->stopped && restore->next_block < image->block_count) {
         *index = restore->next_block;
         *offset = restore->next_offset;
-        restore->next_offset += CHUNK;
+        restore->next_offset += SUSPEND_RESTORE_CHUNK;
         if (!restore->staging[*index] ||
             restore->next_offset >= image->blocks[*index].length) {
             restore->next_block++;
@@ -147,31 +131,6 @@ static bool next_chunk(SuspendRestore *restore, size_t *index,
         }
     }
     return false;
-}
-
-static bool read_chunk(SuspendRestore *restore, size_t index, uint64_t offset,
-                       uint64_t length, Error **errp)
-{
-    const SuspendBlock *block = &restore->image->blocks[index];
-    size_t page = qemu_real_host_page_size();
-    unsigned long end = (offset + length) / page;
-    unsigned long first = find_next_bit(block->bitmap, end, offset / page);
-
-    while (first < end) {
-        unsigned long last = find_next_zero_bit(block->bitmap, end, first);
-
-        if (!suspend_image_read(restore->image,
-                                restore->staging[index] + first * page,
-                                (last - first) * page,
-                                block->pages + first * page, errp) ||
-            !suspend_checksums_check(restore->image, block,
-                                     restore->staging[index] + first * page,
-                                     first, last - first, errp)) {
-            return false;
-        }
-        first = find_next_bit(block->bitmap, end, last);
-    }
-    return true;
 }
 
 typedef struct Copy {
@@ -220,11 +179,12 @@ static void *restore_chunks(void *opaque)
     size_t index;
 
     rcu_register_thread();
-    while (next_chunk(restore, &index, &offset)) {
-        uint64_t length = MIN(CHUNK,
-                              restore->image->blocks[index].length - offset);
+    while (suspend_restore_next(restore, &index, &offset)) {
+        const SuspendBlock *block = &restore->image->blocks[index];
+        uint64_t length = MIN(SUSPEND_RESTORE_CHUNK, block->length - offset);
         Error *error = NULL;
-        bool ok = read_chunk(restore, index, offset, length, &error);
+        bool ok = suspend_block_read(restore->image, block, offset, length,
+                                     restore->staging[index] + offset, &error);
 
         if (ok) {
             BQL_LOCK_GUARD();
@@ -252,8 +212,6 @@ static void run_workers(SuspendRestore *restore)
     }
 }
 
-static void restore_done(void *opaque);
-
 static void *restore_thread(void *opaque)
 {
     SuspendRestore *restore = opaque;
@@ -268,15 +226,38 @@ static void *restore_thread(void *opaque)
             suspend_image_drop_cache(image);
         }
     }
-    aio_bh_schedule_oneshot(qemu_get_aio_context(), restore_done, restore);
+    aio_bh_schedule_oneshot(qemu_get_aio_context(), suspend_restore_done,
+                            restore);
     return NULL;
 }
 
 /* -- main loop -- */
 
+static void give_back(void *opaque)
+{
+    SuspendFile *file = opaque;
+    SuspendRestore *restore = file->restore;
+    QemuThread thread;
+
+    if (!restore || !restore->complete) {
+        return;
+    }
+    restore->complete = false;
+    restore->gives_back = true;
+    restore->next_block = 0;
+    qemu_thread_create(&thread, "suspend-give-back", suspend_give_back_thread,
+                       restore, QEMU_THREAD_DETACHED);
+}
+
+QEMUTimer *suspend_eager_timer_new(SuspendFile *file)
+{
+    return timer_new_ms(QEMU_CLOCK_REALTIME, give_back, file);
+}
+
 static void restore_free(SuspendRestore *restore)
 {
     error_free(restore->error);
+    g_free(restore->staging);
     suspend_image_unref(restore->image);
     g_free(restore);
 }
@@ -288,7 +269,7 @@ static void finish(SuspendFile *file)
     restore_free(g_steal_pointer(&file->restore));
 }
 
-static void restore_done(void *opaque)
+void suspend_restore_done(void *opaque)
 {
     SuspendRestore *restore = opaque;
     SuspendFile *file = restore->file;
@@ -312,8 +293,13 @@ static void restore_done(void *opaque)
         opaque = restore->opaque;
         finish(file);
         done(opaque, NULL);
+    } else if (restore->gives_back) {
+        file->restore = NULL;
+        restore_free(restore);
     } else {
         restore->complete = true;
+        timer_mod(file->eager_timer, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
+                                     GIVE_BACK_AFTER_MS);
     }
 }
 
@@ -351,6 +337,9 @@ bool suspend_file_restore(SuspendFile *file, SuspendFileDone *done,
 {
     if (!file->options->eager) {
         return false;
+    }
+    if (file->restore && file->restore->gives_back) {
+        suspend_eager_end(file);
     }
     if (can_begin(file)) {
         begin(file);

@@ -91,6 +91,7 @@ SuspendFile *suspend_file_new(const char *dir, const char *name,
     file->fault = fault;
     file->opaque = opaque;
     file->note_timer = suspend_prefetch_timer_new(file);
+    file->eager_timer = suspend_eager_timer_new(file);
     QLIST_INSERT_HEAD(&suspend_files, file, next);
     suspend_pagemap_init();
     suspend_ram_init();
@@ -140,6 +141,7 @@ void suspend_file_free(SuspendFile *file)
     notifier_remove(&file->shutdown);
     QLIST_REMOVE(file, next);
     timer_free(file->note_timer);
+    timer_free(file->eager_timer);
     g_free(file->dir);
     g_free(file->name);
     g_free(file->path);

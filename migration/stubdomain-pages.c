@@ -1,5 +1,6 @@
 /*
- * Suspend file: the pages of guest RAM that have to be written.
+ * Suspend file: the pages of guest RAM that have to be written, and reading
+ * them.
  *
  * Copyright (c) 2026 The Stubdomain authors
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -189,6 +190,29 @@ static bool write_chunk(SuspendJob *job, size_t index, uint64_t offset,
         if (!write_run(job, block, offset / page, &run, errp)) {
             return false;
         }
+    }
+    return true;
+}
+
+bool suspend_block_read(SuspendImage *image, const SuspendBlock *block,
+                        uint64_t offset, uint64_t length, uint8_t *data,
+                        Error **errp)
+{
+    size_t page = qemu_real_host_page_size();
+    unsigned long end = (offset + length) / page;
+    unsigned long first = find_next_bit(block->bitmap, end, offset / page);
+
+    while (first < end) {
+        unsigned long last = find_next_zero_bit(block->bitmap, end, first);
+        uint8_t *to = data + (first * page - offset);
+
+        if (!suspend_image_read(image, to, (last - first) * page,
+                                block->pages + first * page, errp) ||
+            !suspend_checksums_check(image, block, to, first, last - first,
+                                     errp)) {
+            return false;
+        }
+        first = find_next_bit(block->bitmap, end, last);
     }
     return true;
 }

@@ -5,6 +5,7 @@ Copyright (c) 2026 The Stubdomain authors
 SPDX-License-Identifier: GPL-2.0-or-later
 """
 
+import os
 import pathlib
 import re
 import subprocess
@@ -28,6 +29,11 @@ WORKS = {
     "preallocated": ("-m", "256", "-object",
                      "memory-backend-ram,id=all,size=256M,prealloc=on",
                      "-machine", "memory-backend=all"),
+    "flash": ("-m", "256", "-drive",
+              "if=pflash,format=raw,unit=0,file=FLASH"),
+    "nvdimm": ("-m", "256,slots=1,maxmem=1G", "-machine", "nvdimm=on",
+               "-object", "memory-backend-ram,id=module,size=64M",
+               "-device", "nvdimm,memdev=module"),
 }
 
 ADVISED = (
@@ -64,18 +70,31 @@ REFUSED = {
         "-m", "256,maxmem=1G", "-object",
         "memory-backend-ram,id=vmem,size=256M", "-device",
         "virtio-mem-pci,memdev=vmem,requested-size=128M")),
+    "shared-memory-object": ("common", "shared", (
+        "-m", "256", "-object",
+        "memory-backend-shm,id=common,size=256M",
+        "-machine", "memory-backend=common")),
+    "shared-video-memory": ("vga.vram", "shared", (
+        "-m", "256", "-machine", "aux-ram-share=on", "-device", "VGA")),
+    "nvdimm-file": ("module", "shared", (
+        "-m", "256,slots=1,maxmem=1G", "-machine", "nvdimm=on", "-object",
+        "memory-backend-file,id=module,size=64M,share=on,mem-path=FILE",
+        "-device", "nvdimm,memdev=module")),
+    "memory-between-vms": ("ivshmem", "peer", (
+        "-m", "256", "-object",
+        "memory-backend-ram,id=common,size=4M,share=on",
+        "-device", "ivshmem-plain,memdev=common")),
     "locked": ("guest RAM", "locked", (
         "-m", "256", "-overcommit", "mem-lock=on")),
 }
 
-HUGETLB = ("-m", "256", "-object",
-           "memory-backend-memfd,id=common,size=256M,hugetlb=on,share=off",
-           "-machine", "memory-backend=common")
+HUGE_PAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
+FIRMWARE = pathlib.Path("/usr/share/seabios/bios-256k.bin")
 
 
-def free_huge_pages():
+def number_of_huge_pages(kind):
     text = pathlib.Path("/proc/meminfo").read_text()
-    return int(re.search(r"^HugePages_Free: +(\d+)", text, re.M)[1])
+    return int(re.search(rf"^HugePages_{kind}: +(\d+)", text, re.M)[1])
 
 
 def cycle(vm, written):
@@ -88,12 +107,29 @@ def cycle(vm, written):
     return suspended
 
 
+def real(memory, directory):
+    """With FLASH and FILE replaced by such files."""
+    flash, file = directory / "flash", directory / "memory"
+    firmware = FIRMWARE.read_bytes()
+    flash.write_bytes(b"\xff" * (2 * MIB - len(firmware)) + firmware)
+    return [word.replace("FLASH", str(flash)).replace("FILE", str(file))
+            for word in memory]
+
+
 @pytest.mark.parametrize("memory", WORKS.values(), ids=WORKS)
-def test_works(make_vm, memory):
-    vm = make_vm(memory=memory).boot()
+def test_works(make_vm, tmp_path, memory):
+    vm = make_vm(memory=real(memory, tmp_path)).boot()
     written = vm.write_data(60)
     first = cycle(vm, written)
     assert cycle(vm, written)["bytes-written"] < first["bytes-written"] // 2
+
+
+@pytest.mark.parametrize("memory", WORKS.values(), ids=WORKS)
+def test_works_eagerly(make_vm, tmp_path, memory):
+    vm = make_vm(memory=real(memory, tmp_path), device="restore=eager").boot()
+    written = vm.write_data(60)
+    for _ in range(2):
+        cycle(vm, written)
 
 
 def policies(vm):
@@ -104,8 +140,9 @@ def policies(vm):
             if line.split()[0] in starts]
 
 
-def test_numa_policy_stays(make_vm):
-    vm = make_vm(memory=NUMA_BOUND).boot()
+@pytest.mark.parametrize("restore", ["lazy", "eager"])
+def test_numa_policy_stays(make_vm, restore):
+    vm = make_vm(memory=NUMA_BOUND, device=f"restore={restore}").boot()
     written = vm.write_data(60)
     bound = [policy for policy, _ in policies(vm)].count("bind:0")
     assert bound == 2
@@ -172,14 +209,42 @@ def check_refused(vm, name, reason):
 @pytest.mark.parametrize("name, reason, memory", REFUSED.values(),
                          ids=REFUSED)
 def test_refused(make_vm, tmp_path, name, reason, memory):
-    check_refused(make_vm(memory=[word.replace("FILE", f"{tmp_path}/memory")
-                                  for word in memory]), name, reason)
+    check_refused(make_vm(memory=real(memory, tmp_path)), name, reason)
 
 
-def test_huge_pages_are_refused(make_vm):
-    if free_huge_pages() < 128:
-        pytest.skip("needs 128 free huge pages")
-    check_refused(make_vm(memory=HUGETLB), "common", "")
+@pytest.fixture
+def huge_pages():
+    """128 of them that are free, and as many as before afterwards."""
+    before = number_of_huge_pages("Total")
+    if os.access(HUGE_PAGES, os.W_OK):
+        HUGE_PAGES.write_text(str(before + 128))
+    if number_of_huge_pages("Free") < 128:
+        HUGE_PAGES.write_text(str(before))
+        pytest.skip("needs 128 huge pages")
+    yield
+    if os.access(HUGE_PAGES, os.W_OK):
+        HUGE_PAGES.write_text(str(before))
+
+
+@pytest.mark.parametrize("backend, reason", [
+    ("memory-backend-memfd,hugetlb=on,share=off", "is a file"),
+    ("memory-backend-memfd,hugetlb=on,share=on", "is shared"),
+    ("memory-backend-file,share=off,mem-path=HUGETLBFS", "is a file"),
+], ids=["private", "shared", "hugetlbfs"])
+def test_huge_pages_are_refused(huge_pages, make_vm, tmp_path, backend, reason):
+    mounted = "HUGETLBFS" in backend and subprocess.run(
+        ["mount", "-t", "hugetlbfs", "none", tmp_path]).returncode == 0
+    if "HUGETLBFS" in backend and not mounted:
+        pytest.skip("needs root, to mount hugetlbfs")
+    backend = backend.replace("HUGETLBFS", f"{tmp_path}/memory")
+    vm = make_vm(memory=("-m", "256", "-object",
+                         f"{backend},id=common,size=256M",
+                         "-machine", "memory-backend=common"))
+    try:
+        check_refused(vm, "common", reason)
+    finally:
+        if mounted:
+            subprocess.run(["umount", "-l", tmp_path], check=True)
 
 
 def test_after_savevm_and_loadvm(make_vm, tmp_path):

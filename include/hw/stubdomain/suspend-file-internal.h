@@ -36,6 +36,8 @@
 #define SUSPEND_CHUNK (1 * MiB)
 /* What is mapped, or dropped, in one go: a cancel waits for no more. */
 #define SUSPEND_MAP_PIECE (8 * MiB)
+/* What is read back in one go: whole huge pages. */
+#define SUSPEND_RESTORE_CHUNK (4 * MiB)
 /* What is encrypted is so in pieces of this size. */
 #define SUSPEND_SECTOR (4 * KiB)
 QEMU_BUILD_BUG_ON(SUSPEND_MAP_PIECE % SUSPEND_CHUNK);
@@ -141,6 +143,7 @@ struct SuspendFile {
     SuspendFileFault *fault;
     void *opaque;
     QEMUTimer *note_timer;
+    QEMUTimer *eager_timer;
     SuspendImage *image;     /* NULL before the first prepare */
     SuspendJob *job;         /* NULL: nothing is written */
     SuspendRestore *restore; /* NULL: guest RAM is not being read back */
@@ -176,6 +179,27 @@ struct SuspendJob {
     bool stopped;            /* atomic; set with image->lock held */
 
     /* image->lock */
+    Error *error;
+    size_t next_block;
+    uint64_t next_offset;
+};
+
+/* All of guest RAM read back, or given back once more. */
+struct SuspendRestore {
+    SuspendFile *file;       /* main loop only; NULL: it was cancelled */
+    SuspendImage *image;
+    SuspendFileDone *done;   /* main loop only; NULL: nobody waits yet */
+    void *opaque;
+    bool complete;           /* main loop only: it was read, nobody waited */
+    bool gives_back;         /* main loop only: what was read in vain */
+    /*
+     * Of each block: memory that its pages are read into. What is no longer
+     * memory still says which blocks they are.
+     */
+    uint8_t **staging;
+
+    /* image->lock */
+    bool stopped;
     Error *error;
     size_t next_block;
     uint64_t next_offset;
@@ -278,6 +302,10 @@ bool suspend_save_devices(SuspendJob *job, Error **errp);
 
 /* -- stubdomain-pages.c -- */
 
+/* Read a part of guest RAM into @data, which is zero so far. Any thread. */
+bool suspend_block_read(SuspendImage *image, const SuspendBlock *block,
+                        uint64_t offset, uint64_t length, uint8_t *data,
+                        Error **errp);
 /* Write RAM, in this thread and helpers, until done or stopped. */
 void suspend_write_ram(SuspendJob *job);
 
@@ -409,6 +437,8 @@ void suspend_absent_end(SuspendImage *image);
 
 /* -- stubdomain-eager.c -- */
 
+/* The timer on which memory that was read in vain is given back. */
+QEMUTimer *suspend_eager_timer_new(SuspendFile *file);
 /* A wake is at hand: begin to read all of guest RAM back, unless that was begun
  * already. */
 void suspend_eager_expect(SuspendFile *file);
@@ -416,6 +446,16 @@ void suspend_eager_expect(SuspendFile *file);
 void suspend_eager_end(SuspendFile *file);
 /* End it with an error; takes @error. Any thread. */
 void suspend_restore_fail(SuspendRestore *restore, Error *error);
+/* The next chunk of it; false: no more. Any thread. */
+bool suspend_restore_next(SuspendRestore *restore, size_t *index,
+                          uint64_t *offset);
+/* Its threads ended: a bottom half of the main loop. */
+void suspend_restore_done(void *restore);
+
+/* -- stubdomain-give-back.c -- */
+
+/* Gives back what @restore has read. */
+void *suspend_give_back_thread(void *restore);
 
 /* -- stubdomain-remap.c -- */
 
