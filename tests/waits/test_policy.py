@@ -107,17 +107,16 @@ def test_reply_times_are_learned_by_class(vm, peer):
     assert ("stay", "short") in decisions.all_of(vm)
 
 
-@pytest.fixture
-def three(vm, peer):
-    """The VM sleeps, and three programs wait: the VM, and they."""
-    vm.set_policy(suspend_delay=NEVER, wake_importance=6)
-    talks = [Talk(vm, peer, f"--timeout {ms}") for ms in (0, 20_000, NEVER)]
+def asleep(vm, peer, *options):
+    """Programs that wait with these options, while the VM sleeps."""
+    vm.set_policy(suspend_delay=NEVER)
+    talks = [Talk(vm, peer, option) for option in options]
     deadline = time.monotonic() + TIMEOUT
-    while len(vm.stubs()) < 3:
+    while len(vm.stubs()) < len(talks):
         assert time.monotonic() < deadline, vm.stubs()
         time.sleep(0.05)
     vm.suspend()
-    return vm, talks
+    return talks
 
 
 def end(vm, talks):
@@ -127,9 +126,9 @@ def end(vm, talks):
 
 
 @pytest.mark.parametrize("policy", [{"wake_replies": 2}, {"wake_share": 60}])
-def test_replies_are_kept_until_enough_have_come(three, policy):
-    vm, talks = three
-    vm.set_policy(**policy)
+def test_replies_are_kept_until_enough_have_come(vm, peer, policy):
+    vm.set_policy(wake_importance=6, **policy)
+    talks = asleep(vm, peer, "", "", "")
     talks[1].answer()
     assert vm.wait_event("STUBDOMAIN_REPLY")["outcome"] == "replied"
     assert vm.sleeps_on(1)
@@ -145,14 +144,31 @@ def test_replies_are_kept_until_enough_have_come(three, policy):
     end(vm, talks[:1])
 
 
-def test_earliest_longest_wait_wakes(three):
-    vm, talks = three
-    vm.set_policy(wake_share=100)
+def test_earliest_longest_wait_wakes(vm, peer):
+    vm.set_policy(wake_importance=6, wake_share=100)
+    talks = asleep(vm, peer, "", "--timeout 10000", f"--timeout {NEVER}")
     talks[2].answer()
     vm.wait_event("STUBDOMAIN_REPLY")
     assert vm.wait_restored()["reason"] == "timeout"
     assert talks[2].finish() == "answer"
     end(vm, talks[:2])
+
+
+def test_plan_says_how_important_a_reply_is(vm, peer):
+    vm.set_policy(wake_importance=4, wake_replies=3)
+    vm.shell.put(b"""{"handlers": [
+        {"name": "urgent", "when": {"pattern": {"regex": "now"}},
+         "do": [{"action": "importance", "value": 4}, "restore"]},
+        {"name": "some", "when": {"body": 3}}]}""", "/tmp/plan")
+    talks = asleep(vm, peer, *["--plan /tmp/plan"] * 3)
+    talks[0].answer("later")
+    assert vm.wait_event("STUBDOMAIN_REPLY")["outcome"] == "replied"
+    assert vm.sleeps_on(1)
+    talks[1].answer("now")
+    vm.wait_restored()
+    assert ("wake", "importance") in decisions.all_of(vm)
+    assert [talk.finish() for talk in talks[:2]] == ["later", "now"]
+    end(vm, talks[2:])
 
 
 def test_delay_counts_from_the_call(make_python_vm, peer):
