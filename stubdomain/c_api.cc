@@ -115,6 +115,8 @@ const char *RefusalText(sd_refusal refusal) {
     case SD_REFUSED_PLAN_RETRIES:
       return "plan.retries.repeatable: must be true for a connection, whose "
              "peer has the request already";
+    case SD_REFUSED_PLAN_AFTER:
+      return "plan: nothing can follow restore, for a datagram";
     case SD_REFUSED_PLAN_SCRIPT:
       return "a saved plan has a script, and this host allows none (scripts)";
   }

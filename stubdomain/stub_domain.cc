@@ -109,6 +109,7 @@ void StubDomain::OnRunning(Time now) {
   guard_.NoteRunning(now);
   meter_.OnRunning(now);
   held_.PassOn(outbound_);
+  BeginAftermaths(now);
   flows_->table.Release(now, outbound_);
   if (agent_) {
     gate_opens_ = now + milliseconds(config_.ready_timeout_ms);
@@ -124,6 +125,7 @@ void StubDomain::OnReset(Time now) {
     End(stub.number(), SD_RESET, stub.Info(FlowOf(stub), now).bytes);
   }
   stubs_.ForgetAnswered();
+  aftermaths_.clear();
   ForgetAgent();
   flows_->table.Clear();
   held_.Clear();
@@ -153,13 +155,18 @@ void StubDomain::OpenGate(Time now) {
 // -- requests --
 
 sd_refusal StubDomain::MayLay(const sd_wait& wait) const {
-  if (stubs_.size() + stubs_.answered() >= config_.max_stubs ||
+  if (stubs_.size() + stubs_.answered() + aftermaths_.size() >=
+          config_.max_stubs ||
       notices_.size() >= kMaxPendingNotices) {
     return SD_REFUSED_TOO_MANY_STUBS;
   }
   if (wait.plan != nullptr) {
     const Plan& plan = *wait.plan->plan;
-    if (stubs_.plan_weight() + plan.weight() > kMaxPlanMemory) {
+    size_t weight = stubs_.plan_weight() + plan.weight();
+    for (const Aftermath& aftermath : aftermaths_) {
+      weight += aftermath.stub().plan_weight();
+    }
+    if (weight > kMaxPlanMemory) {
       return SD_REFUSED_PLANS_TOO_LARGE;
     }
     if (wait.protocol == SD_UDP &&
@@ -168,6 +175,9 @@ sd_refusal StubDomain::MayLay(const sd_wait& wait) const {
     }
     if (wait.protocol == SD_UDP && !plan.for_datagrams) {
       return SD_REFUSED_PLAN_ANSWER;
+    }
+    if (wait.protocol == SD_UDP && plan.after_restore) {
+      return SD_REFUSED_PLAN_AFTER;
     }
     if (wait.protocol == SD_TCP && plan.retries && !plan.retries->repeatable) {
       return SD_REFUSED_PLAN_RETRIES;
@@ -263,8 +273,10 @@ TcpFlow* StubDomain::FlowOf(const ListenerStub& stub) const {
 
 void StubDomain::UpdateAwaited(TcpFlow& flow) {
   const auto on = stubs_.by_flow().On(flow);
-  flow.set_awaited(!on.empty());
-  flow.WatchReply(std::ranges::any_of(on, &ListenerStub::watches));
+  const bool after = AnyAftermathOn(flow);
+  flow.set_awaited(after || !on.empty());
+  flow.WatchReply(after || std::ranges::any_of(on, &ListenerStub::watches));
+  flow.Hold(after);
 }
 
 void StubDomain::UpdateThread(uint32_t thread) {
@@ -283,25 +295,35 @@ void StubDomain::Alert(uint32_t number, std::vector<PlanAlert> alerts,
 
 void StubDomain::Settle(TcpFlow& flow, Time now) {
   std::vector<std::pair<uint32_t, Ending>> endings;
-  std::vector<ReplyEdit> edits;
-  std::vector<std::pair<const ListenerStub*, PlanAnswer>> answers;
+  PlanChanges changes;
   for (const ListenerStub* stub : stubs_.by_flow().On(flow)) {
     PlanEffects effects;
     const Means means = MeansOf(*stub);
     const auto ending = stubs_.Change(stub->number(), [&](ListenerStub& wait) {
       return wait.Judge(&flow, means, now, &effects);
     });
-    Alert(stub->number(), std::move(effects.alerts), now);
-    for (const std::string& bytes : effects.sent) Send(*stub, bytes, now);
-    if (effects.answer) answers.emplace_back(stub, *effects.answer);
-    std::ranges::move(effects.edits, std::back_inserter(edits));
+    Take(*stub, std::move(effects), now, &changes);
     if (ending) endings.emplace_back(stub->number(), *ending);
   }
+  for (const auto& [number, ending] : endings) {
+    if (!stubs_.Find(number)->Follows()) continue;
+    aftermaths_.emplace_back(stubs_.TakeAftermath(number), now);
+  }
+  JudgeAftermaths(flow, now, &changes);
   flow.ForgetPassed();
   // They lie behind what is edited.
-  for (const auto& [stub, answer] : answers) Answer(*stub, answer, now);
-  Edit(flow, std::move(edits), now);
+  for (const auto& [stub, answer] : changes.answers) Answer(*stub, answer, now);
+  Edit(flow, std::move(changes.edits), now);
   for (const auto& [number, ending] : endings) EndAndWake(number, ending, now);
+  ForgetAftermaths(now);
+}
+
+void StubDomain::Take(const ListenerStub& stub, PlanEffects effects, Time now,
+                      PlanChanges* changes) {
+  Alert(stub.number(), std::move(effects.alerts), now);
+  for (const std::string& bytes : effects.sent) Send(stub, bytes, now);
+  if (effects.answer) changes->answers.emplace_back(&stub, *effects.answer);
+  std::ranges::move(effects.edits, std::back_inserter(changes->edits));
 }
 
 void StubDomain::SettleAll(Time now) {
@@ -380,13 +402,14 @@ bool StubDomain::pending() const {
 Time StubDomain::NextDeadline() const {
   return std::min({stubs_.timeouts().First(), stubs_.watches().First(),
                    MayAskAgain() ? stubs_.retries().First() : kNever,
-                   NextStepDue(), EvictDue(), gate_opens_,
+                   NextAftermathEnds(), NextStepDue(), EvictDue(), gate_opens_,
                    flows_->table.Deadline()});
 }
 
 void StubDomain::OnTimer(Time now) {
   EndWatched(now);
   EndTimedOut(now);
+  EndAftermaths(now);
   AskAgain(now);
   // Fewer replies may be needed than when the last one came.
   if (RepliesWake()) Wake(SD_REASON_REPLY, now);

@@ -35,6 +35,7 @@
 #include "tcp/flow_table.h"
 #include "tcp/rate_limit.h"
 #include "unmatched/held_frames.h"
+#include "wait/aftermath.h"
 #include "wait/duplicate_replies.h"
 #include "wait/listener_stubs.h"
 #include "wait/recent_datagrams.h"
@@ -145,6 +146,7 @@ class StubDomain {
   Time Advance(Time now);
   Time AdvanceByFrame(Time now);
 
+  bool LoadAftermaths(Reader& reader, Time now);
   // Takes up the work after everything was loaded.
   void Resume(Time now);
 
@@ -190,8 +192,26 @@ class StubDomain {
   // A wait of a thread was laid or is over, or what it proposes has changed.
   void UpdateThread(uint32_t thread);
   TcpFlow* FlowOf(const ListenerStub& stub) const;
+  // What plans change of what is kept of a flow.
+  struct PlanChanges {
+    std::vector<ReplyEdit> edits;
+    std::vector<std::pair<const ListenerStub*, PlanAnswer>> answers;
+  };
   // Ends the waits on the flow that are over by now.
   void Settle(TcpFlow& flow, Time now);
+  // Does what can be done at once of what a plan wants; the rest is appended.
+  void Take(const ListenerStub& stub, PlanEffects effects, Time now,
+            PlanChanges* changes);
+  // -- plans that go on once the guest runs --
+  bool AnyAftermathOn(const TcpFlow& flow) const;
+  void JudgeAftermaths(TcpFlow& flow, Time now, PlanChanges* changes);
+  // The guest runs from here on.
+  void BeginAftermaths(Time now);
+  // Gives up those for which it is time.
+  void EndAftermaths(Time now);
+  // The guest gets what those that are over have held back.
+  void ForgetAftermaths(Time now);
+  Time NextAftermathEnds() const;
   // The same for all, and for buffers that no wait is on.
   void SettleAll(Time now);
   void EndTimedOut(Time now);
@@ -315,6 +335,7 @@ class StubDomain {
   SuspendCycle cycle_;
   std::unique_ptr<Flows> flows_;
   ListenerStubs stubs_;
+  std::vector<Aftermath> aftermaths_;
   RegisteredThreads threads_;
   Inhibitors inhibitors_;
   SuspendGuard guard_;

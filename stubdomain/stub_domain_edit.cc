@@ -96,6 +96,9 @@ void StubDomain::NoteEdit(const TcpFlow& flow, uint64_t growth) {
     stubs_.Change(stub->number(),
                   [growth](ListenerStub& wait) { wait.NoteEdit(growth); });
   }
+  for (Aftermath& aftermath : aftermaths_) {
+    if (aftermath.stub().IsOn(flow)) aftermath.stub().NoteEdit(growth);
+  }
 }
 
 }  // namespace stubdomain

@@ -127,7 +127,11 @@ std::vector<uint8_t> StubDomain::Save(Time now) const {
     SaveTime(idle_since_, now, part);
     SaveDepth(ordered_, part);
   });
-  SavePart(Part::kStubs, writer, [&](Writer& part) { stubs_.Save(part, now); });
+  SavePart(Part::kStubs, writer, [&](Writer& part) {
+    stubs_.Save(part, now);
+    part.U32(static_cast<uint32_t>(aftermaths_.size()));
+    for (const Aftermath& aftermath : aftermaths_) aftermath.Save(part, now);
+  });
   SavePart(Part::kEnded, writer, [&](Writer& part) {
     std::vector<sd_ended> all;
     for (const Notice& notice : notices_) {
@@ -187,7 +191,10 @@ sd_refusal StubDomain::Load(std::span<const uint8_t> data, Time now) {
                  return cycle_ok && part.ok();
                }) &&
       LoadPart(Part::kStubs, reader,
-               [&](Reader& part) { return next.stubs_.Load(part, now); }) &&
+               [&](Reader& part) {
+                 return next.stubs_.Load(part, now) &&
+                        next.LoadAftermaths(part, now);
+               }) &&
       LoadPart(Part::kEnded, reader,
                [&](Reader& part) { return LoadEnded(part, &next.notices_); }) &&
       LoadPart(Part::kAddresses, reader,
@@ -209,9 +216,12 @@ sd_refusal StubDomain::Load(std::span<const uint8_t> data, Time now) {
       });
   if (!ok || reader.left() != 0) return SD_REFUSED_BAD_STATE;
   if (!config_.scripts &&
-      std::ranges::any_of(next.stubs_.all(), [](const auto& entry) {
-        return entry.second.HasScript();
-      })) {
+      (std::ranges::any_of(
+           next.stubs_.all(),
+           [](const auto& entry) { return entry.second.HasScript(); }) ||
+       std::ranges::any_of(next.aftermaths_, [](const Aftermath& aftermath) {
+         return aftermath.stub().HasScript();
+       }))) {
     return SD_REFUSED_PLAN_SCRIPT;
   }
   next.now_ = now;
@@ -221,6 +231,14 @@ sd_refusal StubDomain::Load(std::span<const uint8_t> data, Time now) {
   next.Resume(now);
   *this = std::move(next);
   return SD_OK;
+}
+
+bool StubDomain::LoadAftermaths(Reader& reader, Time now) {
+  const uint32_t count = reader.U32();
+  for (uint32_t i = 0; i < count && reader.ok(); ++i) {
+    aftermaths_.push_back(Aftermath::Load(reader, now));
+  }
+  return reader.ok();
 }
 
 void StubDomain::Resume(Time now) {

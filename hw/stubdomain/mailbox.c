@@ -116,6 +116,7 @@ static uint32_t lay_stub(StubdomainPCI *dev, const StubdomainWait *wait,
                          refusal == SD_REFUSED_PLANS_TOO_LARGE ||
                          refusal == SD_REFUSED_PLAN_FORMAT ||
                          refusal == SD_REFUSED_PLAN_ANSWER ||
+                         refusal == SD_REFUSED_PLAN_AFTER ||
                          refusal == SD_REFUSED_PLAN_RETRIES ? "" :
                          refusal == SD_REFUSED_UNKNOWN_THREAD ? "thread: " :
                          refusal == SD_REFUSED_CLASS_NAME ? "class: " :

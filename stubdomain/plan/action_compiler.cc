@@ -165,8 +165,8 @@ PlanAction ReadAction(const json& value, const std::string& place,
 
 // What becomes of the message is settled then.
 bool Ends(Action action) {
-  return action == Action::kRestore || action == Action::kIgnore ||
-         action == Action::kAnswer || action == Action::kRetry;
+  return action == Action::kIgnore || action == Action::kAnswer ||
+         action == Action::kRetry;
 }
 
 }  // namespace
@@ -200,7 +200,7 @@ std::vector<PlanAction> ReadActions(JsonObject& object, const char* key,
   std::vector<PlanAction> actions;
   for (const auto& [value, place] : object.List(key, kMaxActions)) {
     if (!actions.empty() && Ends(actions.back().action)) {
-      Refuse(place, "nothing can follow restore, ignore, answer or retry");
+      Refuse(place, "nothing can follow ignore, answer or retry");
     }
     actions.push_back(ReadAction(*value, place, plan));
   }

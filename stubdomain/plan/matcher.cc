@@ -61,6 +61,15 @@ void Matcher::Feed(std::span<const uint8_t> bytes, Time now) {
   if (over_ || ended_) return;
   last_byte_ = now_;
   if (datagrams_ && bytes.empty()) Behind(After::kComplete);
+  if (rest_ && !bytes.empty()) {
+    const size_t size = std::min(bytes.size(), rest_->size);
+    Count(bytes.first(size), rest_->content);
+    bytes = bytes.subspan(size);
+    rest_->size -= size;
+    if (rest_->size > 0) return;
+    const MessageReader::Run run = *std::exchange(rest_, std::nullopt);
+    FinishRun(run);
+  }
   while (!bytes.empty() && !over_) {
     if (reader_ == nullptr) {
       Recognize(bytes.front());
@@ -85,7 +94,7 @@ void Matcher::End(bool reset, Time now) {
                      : MessageEnd::kFin);
     settled_ = claim_.has_value();
   }
-  if (claim_) GoOn(complete);
+  if (claim_) GoOnWith(complete);
 }
 
 Time Matcher::PatienceEnds() const {
@@ -158,11 +167,19 @@ MessageReader::Run Matcher::TakeRun(std::span<const uint8_t> bytes) {
     // What is known behind the run counts at its last byte already.
     if (!bytes.empty()) Judge(MessageEnd::kNot);
   }
-  if (over_) return run;
+  if (!over_) {
+    FinishRun(run);
+  } else {
+    rest_ = run;
+    rest_->size = bytes.size();
+  }
+  return run;
+}
+
+void Matcher::FinishRun(const MessageReader::Run& run) {
   examination_.Credit(run.credit);
   control_ = control_ || run.control;
   Behind(run.after);
-  return run;
 }
 
 void Matcher::Count(std::span<const uint8_t> bytes, bool content) {
@@ -193,7 +210,7 @@ void Matcher::Behind(After after) {
     case After::kComplete:
       known_ = true;
       Judge(MessageEnd::kComplete);
-      GoOn(true);
+      GoOnWith(true);
       if (!over_) NextMessage();
       return;
     case After::kBroken:
@@ -263,7 +280,7 @@ void Matcher::SetClaim(Step::By by, uint32_t handler) {
             .interim = status >= 100 && status < 200 &&
                        status != kSwitchingProtocols &&
                        (status != kContinue || !request_.awaits_continue)};
-  GoOn(false);
+  GoOnWith(false);
 }
 
 std::span<const PlanAction> Matcher::ActionsOf(const Claim& claim) const {
@@ -288,7 +305,21 @@ std::span<const PlanAction> Matcher::ActionsOf(const Claim& claim) const {
   return kRestoring;
 }
 
-void Matcher::GoOn(bool complete) {
+bool Matcher::follows() const {
+  return over_ && !after_ && claim_ && claim_->by == Step::By::kHandler &&
+         claim_->done < ActionsOf(*claim_).size();
+}
+
+void Matcher::GoOn(Time now) {
+  now_ = std::max(now_, now);
+  after_ = true;
+  over_ = false;
+  GoOnWith(whole_);
+}
+
+void Matcher::GoOnWith(bool complete) {
+  whole_ = complete;
+  if (over_) return;
   const std::span<const PlanAction> actions = ActionsOf(*claim_);
   for (; claim_->done < actions.size(); ++claim_->done) {
     if (NeedsAll(actions[claim_->done]) && !complete) return;
@@ -296,10 +327,15 @@ void Matcher::GoOn(bool complete) {
     if (action == Action::kScript) {
       if (FollowScript(actions[claim_->done])) continue;
       claim_->done = actions.size();
+      over_ = over_ || after_;
       return;
     }
     if (action != Action::kBuffer) Emit(action);
+    if (action != Action::kRestore) continue;
+    ++claim_->done;
+    return;
   }
+  over_ = over_ || after_;
 }
 
 Step& Matcher::Emit(Action action) {

@@ -25,7 +25,7 @@
 namespace stubdomain {
 
 // What the plan says is to be done. Steps come in the order in which they are
-// to be done, and none follows kRestore or kAnswer.
+// to be done, and none follows kAnswer, nor kRestore without a GoOn().
 struct Step {
   enum class By : uint8_t {
     kHandler,        // the plan's handler `handler`
@@ -90,8 +90,14 @@ class Matcher {
   // What is to be done next; nothing: no more for now.
   std::optional<Step> Take();
   // kRestore or kAnswer was the last step that came, or is among those to be
-  // taken.
+  // taken; or GoOn() was called, and nothing is left to be done.
   bool over() const { return over_; }
+  // It is over by kRestore, but something follows that once the guest runs.
+  bool follows() const;
+  // GoOn() was called.
+  bool after() const { return after_; }
+  // The guest runs: does what follows. What was not looked at is fed next.
+  void GoOn(Time now);
   // The stream has ended, and a handler has said what to do then.
   bool settled() const { return settled_; }
   // Bytes of the reply that were looked at.
@@ -100,8 +106,8 @@ class Matcher {
   uint64_t message_begin() const { return message_begin_; }
   uint32_t message() const { return message_; }
 
-  // -- serial form: of one that is not over, all but the plan, and the steps
-  // that were not taken --
+  // -- serial form: of one that is not over, or that something follows, all but
+  // the plan, and the steps that were not taken --
 
   void Save(Writer& writer, Time now) const;
   // Of one that was just made with the same plan. False: malformed.
@@ -120,6 +126,7 @@ class Matcher {
   void Recognize(uint8_t byte);
   void SetFormat(Format format);
   MessageReader::Run TakeRun(std::span<const uint8_t> bytes);
+  void FinishRun(const MessageReader::Run& run);
   void Count(std::span<const uint8_t> bytes, bool content);
   // What is known behind a run.
   void Behind(MessageReader::After after);
@@ -134,7 +141,7 @@ class Matcher {
   void SetClaim(Step::By by, uint32_t handler);
   std::span<const PlanAction> ActionsOf(const Claim& claim) const;
   // Does what can be done of the claim's actions.
-  void GoOn(bool complete);
+  void GoOnWith(bool complete);
   Step& Emit(Action action);
   // False: nothing follows.
   bool FollowScript(const PlanAction& action);
@@ -142,6 +149,7 @@ class Matcher {
   void LoadClaim(Reader& reader);
   void LoadPart(Reader& reader);
   void LoadScripts(Reader& reader);
+  void LoadAfter(Reader& reader);
   void LoadReader(Reader& reader);
 
   std::shared_ptr<const Plan> plan_;
@@ -162,6 +170,10 @@ class Matcher {
   bool known_ = false;    // the reader's facts count
   bool control_ = false;  // TLS: something else than application data has come
   bool over_ = false;
+  bool after_ = false;  // the guest runs
+  bool whole_ = false;  // the message is complete, which it is done with
+  // What of a run was not counted any more when it was over.
+  std::optional<MessageReader::Run> rest_;
   bool ended_ = false;
   bool settled_ = false;
   std::string part_;  // the message's last bytes, if the plan alerts

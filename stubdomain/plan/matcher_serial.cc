@@ -35,6 +35,17 @@ void Matcher::Save(Writer& writer, Time now) const {
   } else {
     examination_.Save(writer);
   }
+  writer.Bool(over_);
+  writer.Bool(after_);
+  writer.Bool(whole_);
+  writer.Bool(rest_.has_value());
+  if (rest_) {
+    writer.U64(rest_->size);
+    writer.Bool(rest_->content);
+    writer.U64(rest_->credit);
+    writer.Bool(rest_->control);
+    writer.U8(static_cast<uint8_t>(rest_->after));
+  }
   writer.Bytes({reinterpret_cast<const uint8_t*>(part_.data()), part_.size()});
   if (!plan_->script.empty()) {
     writer.Bytes(
@@ -70,6 +81,7 @@ bool Matcher::Load(Reader& reader, Time now) {
     return reader.Fail();
   }
   LoadClaim(reader);
+  LoadAfter(reader);
   LoadPart(reader);
   LoadScripts(reader);
   LoadReader(reader);
@@ -91,6 +103,27 @@ void Matcher::LoadClaim(Reader& reader) {
     return;
   }
   claim_ = claim;
+}
+
+void Matcher::LoadAfter(Reader& reader) {
+  over_ = reader.Bool();
+  after_ = reader.Bool();
+  whole_ = reader.Bool();
+  // Of a wait that is over without anything to follow, nothing is saved.
+  if ((over_ && !follows()) || (after_ && !claim_)) reader.Fail();
+  if (!reader.Bool()) return;
+  MessageReader::Run rest;
+  rest.size = reader.U64();
+  rest.content = reader.Bool();
+  rest.credit = reader.U64();
+  rest.control = reader.Bool();
+  const uint8_t after = reader.U8();
+  if (rest.size == 0 || after > static_cast<uint8_t>(MessageReader::kLast)) {
+    reader.Fail();
+    return;
+  }
+  rest.after = static_cast<MessageReader::After>(after);
+  rest_ = rest;
 }
 
 void Matcher::LoadPart(Reader& reader) {

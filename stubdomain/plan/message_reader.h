@@ -52,6 +52,7 @@ class MessageReader {
     kComplete,  // the message ends here; facts() are known
     kBroken,    // the bytes are not what the format says; of no use any more
   };
+  static constexpr After kLast = After::kBroken;
 
   // Bytes that mean one thing, and what is known behind them.
   struct Run {

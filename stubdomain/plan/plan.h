@@ -140,6 +140,7 @@ struct Plan {
   std::optional<RetryRule> retries;
   std::vector<PlanAction> late;  // once the longest wait is over
   bool alerts = false;           // something in it does
+  bool after_restore = false;    // something follows a restore
   std::string script;            // the place of its first script; empty: none
   // What it answers or sends can be a datagram.
   bool for_datagrams = true;

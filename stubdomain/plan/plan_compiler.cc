@@ -48,6 +48,8 @@ class Compiler {
  private:
   ConditionalHandler ReadHandler(const json& value, const std::string& place,
                                  size_t number);
+  void CheckAfter(const std::vector<PlanAction>& actions,
+                  const std::string& list);
   void CheckActions(const std::vector<PlanAction>& actions,
                     const std::string& list);
 
@@ -118,8 +120,37 @@ ConditionalHandler Compiler::ReadHandler(const json& value,
   return handler;
 }
 
+// What comes behind a restore acts while the guest runs.
+void Compiler::CheckAfter(const std::vector<PlanAction>& actions,
+                          const std::string& list) {
+  const auto restore =
+      std::ranges::find(actions, Action::kRestore, &PlanAction::action);
+  if (restore == actions.end()) return;
+  bool waits = false;
+  for (auto at = restore + 1; at != actions.end(); ++at) {
+    const std::string place =
+        list + "[" + std::to_string(at - actions.begin()) + "]";
+    switch (at->action) {
+      case Action::kRestore:
+      case Action::kIgnore:
+      case Action::kRetry:
+      case Action::kImportance:
+        Refuse(place, "not behind restore");
+      case Action::kSend:
+        if (waits) Refuse(place, "the guest speaks for itself by then");
+        break;
+      case Action::kAlert:
+        break;
+      default:
+        waits = true;
+    }
+    plan_.after_restore = true;
+  }
+}
+
 void Compiler::CheckActions(const std::vector<PlanAction>& actions,
                             const std::string& list) {
+  CheckAfter(actions, list);
   bool changed = false;
   for (size_t i = 0; i < actions.size(); ++i) {
     const std::string place = list + "[" + std::to_string(i) + "]";

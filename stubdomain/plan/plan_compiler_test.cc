@@ -53,9 +53,8 @@ TEST(CompilePlan, ErrorsNameThePlace) {
       "plan.handlers[1].when.all[0].any[0].pattern.regex: missing ): a(b");
   EXPECT_EQ(
       ErrorOf(R"({"handlers": [{"when": {"bytes": 1},
-                        "do": ["restore", "alert"]}]})"),
-      "plan.handlers[0].do[1]: nothing can follow restore, ignore, answer "
-      "or retry");
+                        "do": ["ignore", "alert"]}]})"),
+      "plan.handlers[0].do[1]: nothing can follow ignore, answer or retry");
   EXPECT_EQ(ErrorOf(R"({"handlers": [{"when": {"bytes": 1}, "do": ["x"]}]})"),
             "plan.handlers[0].do[0]: 'x' is not known");
   const auto action = [](const char* text) {
@@ -147,8 +146,29 @@ TEST(CompilePlan, ActionsMustFitTheFormatAndEachOther) {
             "plan.handlers[0].do[1]: the message was changed already");
   EXPECT_EQ(
       error(http, R"(["ignore", "discard"])"),
-      "plan.handlers[0].do[1]: nothing can follow restore, ignore, answer "
-      "or retry");
+      "plan.handlers[0].do[1]: nothing can follow ignore, answer or retry");
+}
+
+TEST(CompilePlan, WhatFollowsARestoreMustBeAbleTo) {
+  const auto error = [](const char* actions) {
+    return ErrorOf(std::string(R"({"format": "http", "handlers": [{"when":
+        {"bytes": 1}, "do": ["restore", )") +
+                   actions + "]}]}");
+  };
+  EXPECT_EQ(error(R"({"action": "send", "text": "a"}, "alert", "buffer",
+                     "discard", "alert")"),
+            "");
+  const std::string place = "plan.handlers[0].do[1]: ";
+  EXPECT_EQ(error(R"("restore")"), place + "not behind restore");
+  EXPECT_EQ(error(R"("ignore")"), place + "not behind restore");
+  EXPECT_EQ(error(R"({"action": "importance", "value": 1})"),
+            place + "not behind restore");
+  EXPECT_EQ(error(R"("buffer", {"action": "send", "text": "a"})"),
+            "plan.handlers[0].do[2]: the guest speaks for itself by then");
+  EXPECT_EQ(ErrorOf(R"({"format": "http", "retries": {"times": 1,
+      "repeatable": true}, "handlers": [{"when": {"bytes": 1},
+      "do": ["restore", "retry"]}]})"),
+            place + "not behind restore");
 }
 
 TEST(CompilePlan, ErrorsInActionsNameThePlace) {
@@ -185,8 +205,8 @@ TEST(CompilePlan, ErrorsInActionsNameThePlace) {
   EXPECT_EQ(error(R"({"action": "answer", "http": {"type": "a\r\nb"}})"),
             place + ".http.type: must be at most 128 printable characters");
   EXPECT_EQ(error(R"({"action": "answer", "text": "a"}, "restore")"),
-            "plan.handlers[0].do[1]: nothing can follow restore, ignore, "
-            "answer or retry");
+            "plan.handlers[0].do[1]: nothing can follow ignore, answer or "
+            "retry");
   EXPECT_EQ(error(R"("retry")"),
             place + ": only with retries.repeatable of the plan");
   EXPECT_EQ(error(R"("retry")", R"("retries": {"times": 1},)"),

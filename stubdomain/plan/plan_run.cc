@@ -38,7 +38,12 @@ PlanRun::PlanRun(std::string_view plan, const Request& request, bool datagrams)
 }
 
 void PlanRun::Feed(std::string_view bytes) {
+  const uint64_t before = matcher_->position();
   matcher_->Feed(Bytes(bytes), now_);
+  if (!matcher_->follows()) return;
+  // The guest runs at once.
+  matcher_->GoOn(now_);
+  Feed(bytes.substr(matcher_->position() - before));
 }
 
 void PlanRun::FeedByByte(std::string_view bytes) {

@@ -27,7 +27,10 @@ class PlanRun {
 
   void Feed(std::string_view bytes);
   void FeedByByte(std::string_view bytes);
-  void Fin() { matcher_->End(false, now_); }
+  void Fin() {
+    matcher_->End(false, now_);
+    if (matcher_->follows()) matcher_->GoOn(now_);
+  }
   void Reset() { matcher_->End(true, now_); }
   // Time goes by; timers run only at the end.
   void Pass(uint64_t milliseconds);

@@ -128,18 +128,27 @@ std::string RandomPlan(Chance& chance, bool http) {
         std::string(i > 0 ? ", " : "") + R"({"when": )" +
         RandomCondition(chance, http, 0) + R"(, "do": )" +
         chance.Of<std::string>(
-            {R"(["restore"])", R"(["ignore"])", R"(["alert"])",
-             R"(["buffer", "alert"])", R"(["discard"])",
+            {R"(["restore"])",
+             R"(["ignore"])",
+             R"(["alert"])",
+             R"(["buffer", "alert"])",
+             R"(["discard"])",
              R"([{"action": "importance", "value": 3}, "buffer", "restore"])",
              http ? R"([{"action": "transform",
                                                 "assemble": true}])"
                   : R"(["discard", "alert"])",
-             R"(["alert", "retry"])", R"([{"action": "send", "text": "a"}])",
+             R"(["alert", "retry"])",
+             R"([{"action": "send", "text": "a"}])",
              R"([{"action": "answer", "text": "a",
                                          "close": false}])",
              R"(["buffer", {"action": "answer",
                                         "text": "a"}])",
              R"(["alert", "discard", "restore"])",
+             R"(["restore", "alert"])",
+             R"(["restore", "buffer", "alert"])",
+             R"(["alert", "restore", "alert", "discard", "alert"])",
+             R"(["buffer", "restore", "alert"])",
+             R"(["restore", )" + RandomScript(chance) + R"(, "discard"])",
              "[" + RandomScript(chance) + "]",
              R"(["alert", )" + RandomScript(chance) + R"(, "discard"])",
              R"(["buffer", "restore"])"}) +

@@ -25,9 +25,9 @@ inline constexpr size_t kScriptMemory = 1 << 20;
 // One string or table. What one instruction does takes as long as that is.
 inline constexpr size_t kMaxScriptBlock = 128 << 10;
 // Of all runs for one wait: instructions, and what else takes time.
-inline constexpr uint32_t kMaxScriptSteps = 200'000;
-inline constexpr uint32_t kScriptRunSteps = 1000;  // that each run takes
-inline constexpr size_t kMaxScriptAlerts = 4;      // of one run
+inline constexpr uint32_t kMaxScriptSteps = 100'000;
+inline constexpr uint32_t kScriptRunSteps = 500;  // that each run takes
+inline constexpr size_t kMaxScriptAlerts = 4;     // of one run
 inline constexpr size_t kMaxScriptAlertText = 256;
 
 // What it is told, under the names that it knows it by.

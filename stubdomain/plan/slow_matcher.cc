@@ -215,6 +215,7 @@ Lines SlowMatch(const Plan& plan, std::string_view reply, bool fin) {
     std::optional<Claim> claim;
     size_t done = 0;
     bool complete = false;
+    bool restored = false;
     // The last round of all is for the peer's close.
     const size_t rounds = reply.size() + (fin ? 1 : 0);
     size_t n = begin;
@@ -244,9 +245,11 @@ Lines SlowMatch(const Plan& plan, std::string_view reply, bool fin) {
         if (name.empty()) continue;
         lines.push_back(name + " " + claim->by + " " + std::to_string(number) +
                         " @" + std::to_string(end));
-        if (name == "restore" || name == "answer") return lines;
+        if (name == "answer" || (restored && name == "restore")) return lines;
+        restored = restored || name == "restore";
         if (action == Action::kScript) done = claim->actions.size() - 1;
       }
+      if (restored && done == claim->actions.size()) return lines;
     }
     if (!complete || n > rounds + 1 || n - 1 > reply.size()) return lines;
     begin = n - 1;

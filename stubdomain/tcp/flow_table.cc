@@ -343,6 +343,12 @@ void FlowTable::Replay(Time now, Output& output) {
   ForAll(now, [&](TcpFlow& flow) { flow.Replay(now, output); });
 }
 
+void FlowTable::Replay(const TcpFlow& flow, Time now, Output& output) {
+  Entry* entry = FindEntry({flow.port(), flow.id()});
+  entry->flow.Replay(now, output);
+  Update(entry, now);
+}
+
 void FlowTable::Flush(Time now, Output& output) {
   if (MayFeed()) {
     fed_ = budget_->news();

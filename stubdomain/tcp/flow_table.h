@@ -74,6 +74,8 @@ class FlowTable {
   void Adopt(Time now);
   void Release(Time now, Output& output);
   void Replay(Time now, Output& output);
+  // The same of one, which is of this table.
+  void Replay(const TcpFlow& flow, Time now, Output& output);
   void Flush(Time now, Output& output);
   bool needs_flush() const { return !unflushed_.empty() || MayFeed(); }
   // Flows that were held up for lack of room go on, those first that have

@@ -245,7 +245,7 @@ void TcpFlow::Replay(Time now, Output& output) {
     handshake_->Start(now, output);
     return;
   }
-  if (phase() != Phase::kReleased) return;
+  if (phase() != Phase::kReleased || held_) return;
   Translated(output, [&](Output& sent) {
     adoption_->Resume(Adoption::Guest::kReady, now, sent);
     LeaveIfLevel(now, sent);

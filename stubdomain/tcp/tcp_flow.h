@@ -159,6 +159,8 @@ class TcpFlow {
   void Release(Time now, Output& output);
   // The guest takes what was kept. May go straight to kFollowing.
   void Replay(Time now, Output& output);
+  // While it is on, Replay() does nothing.
+  void Hold(bool on) { held_ = on; }
   // Sends acknowledgements that were held back to be joined. Call it once the
   // frames that came together have been handled.
   void Flush(Time now, Output& output);
@@ -344,6 +346,7 @@ class TcpFlow {
   Translation translation_;
   bool awaited_ = false;
   bool watched_ = false;
+  bool held_ = false;
   bool detached_ = false;  // only with adoption_, for a guest that is stopped
   const FlowConfig* config_;
   BufferBudget* budget_;

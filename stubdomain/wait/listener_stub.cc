@@ -132,6 +132,19 @@ ListenerStub::ListenerStub(uint32_t number, const sd_wait& wait, Time now)
   }
 }
 
+ListenerStub ListenerStub::TakeAftermath() {
+  ListenerStub after(handler_);
+  after.number_ = number_;
+  after.kind_ = kind_;
+  after.port_ = port_;
+  after.wanted_ = wanted_;
+  after.before_ = before_;
+  after.shift_ = shift_;
+  after.timeout_ = timeout_;
+  after.watch_ = std::move(watch_);
+  return after;
+}
+
 bool ListenerStub::IsOn(const TcpFlow& flow) const {
   switch (kind_) {
     case Kind::kReply:

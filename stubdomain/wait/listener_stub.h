@@ -106,6 +106,11 @@ class ListenerStub {
   }
   // It has ended, so that the plan looks at nothing any more.
   void EndWatch() { watch_.reset(); }
+  // See ReplyWatch.
+  bool Follows() const { return watch_ != nullptr && watch_->Follows(); }
+  sd_claim Standing() const { return watch_->Standing(); }
+  // What follows its end, with its plan, which it loses.
+  ListenerStub TakeAftermath();
   bool HasScript() const {
     return watch_ != nullptr && !watch_->plan().script.empty();
   }

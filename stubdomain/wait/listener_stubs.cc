@@ -95,6 +95,12 @@ const ListenerStub& ListenerStubs::Add(const sd_wait& wait, Time now) {
   return Enter(ListenerStub(NextNumber(), wait, now));
 }
 
+ListenerStub ListenerStubs::TakeAftermath(uint32_t number) {
+  plan_weight_ -= Find(number)->plan_weight();
+  return Change(number,
+                [](ListenerStub& stub) { return stub.TakeAftermath(); });
+}
+
 void ListenerStubs::Remove(uint32_t number) { Extract(number); }
 
 void ListenerStubs::Answer(uint32_t number) {

@@ -43,6 +43,8 @@ class ListenerStubs {
     const Reindexing reindexing(this, stub);
     return change(stub);
   }
+  // `number` is open, and about to end.
+  ListenerStub TakeAftermath(uint32_t number);
   // `number` is open.
   void Remove(uint32_t number);
   // `number` is open, and answered from now on.

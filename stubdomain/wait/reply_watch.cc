@@ -66,7 +66,15 @@ bool ReplyWatch::Do(const Step& step, const Means& means, Time now,
                                  .text = step.text});
       return true;
     case Action::kSend:
-      if (!means.send) return false;
+      if (!means.send) {
+        if (matcher_.after()) {
+          effects->alerts.push_back(
+              {.claim = ClaimOf(step),
+               .at = step.offset,
+               .problem = "nothing can be sent in the guest's name"});
+        }
+        return false;
+      }
       effects->sent.push_back(action.bytes);
       return true;
     case Action::kRetry:
@@ -104,7 +112,7 @@ ReplyWatch::Result ReplyWatch::Settle(const Means& means, Time now,
     claim_ = ClaimOf(*step);
     return Result::kReplied;
   }
-  return Result::kWait;
+  return matcher_.over() ? Result::kReplied : Result::kWait;
 }
 
 ReplyWatch::Result ReplyWatch::OnFlow(TcpFlow* flow, uint64_t begin,
@@ -120,6 +128,11 @@ ReplyWatch::Result ReplyWatch::OnFlow(TcpFlow* flow, uint64_t begin,
                          .young = begin < kYoungBytes});
   }
   Result result = Result::kWait;
+  if (matcher_.follows()) {
+    matcher_.GoOn(now);
+    result = Settle(means, now, effects);
+    if (result != Result::kWait) return result;
+  }
   const bool all = flow->ReadReply(begin + matcher_.position(),
                                    [&](std::span<const uint8_t> bytes) {
                                      if (retries_) retries_->NoteReply();

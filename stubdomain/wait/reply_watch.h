@@ -57,6 +57,13 @@ class ReplyWatch {
   Result OnDatagram(std::span<const uint8_t> payload, const Means& means,
                     Time now, PlanEffects* effects);
   Result OnTimer(const Means& means, Time now, PlanEffects* effects);
+  // It has woken the guest, and something follows once that runs: then OnFlow()
+  // is called again, and returns kReplied once all is done.
+  bool Follows() const { return matcher_.follows() || matcher_.after(); }
+  // What it is at by now.
+  sd_claim Standing() const {
+    return {.message = matcher_.message(), .offset = matcher_.position()};
+  }
   // The longest wait is over.
   void OnLate(PlanEffects* effects) const;
   // When OnTimer() has something to do; kNever: not before the next event.

@@ -65,6 +65,13 @@ BAD = [
         {"when": {"bytes": 1}, "do": [
             "alert", {"action": "script", "source": "return 'restore'"}]}]}},
      ["plan.handlers[0].do[1]: this host allows no scripts"]),
+    ({**GOOD, "plan": {"format": "http", "handlers": [
+        {"when": {"bytes": 1}, "do": ["restore", "restore"]}]}},
+     ["plan.handlers[0].do[1]: not behind restore"]),
+    ({"flow": {**GOOD["flow"], "guest": {"port": 5}, "protocol": "udp"},
+      "plan": {"handlers": [{"when": {"bytes": 1},
+                             "do": ["restore", "alert"]}]}},
+     ["nothing can follow restore, for a datagram"]),
     ({**GOOD, "plan": {"late": ["restore"]}}, ["plan.late[0]: only alert"]),
     ({**GOOD, "plan": {"retries": {"times": 3, "after": 100}}},
      ["plan.retries.repeatable"]),

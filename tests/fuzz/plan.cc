@@ -29,6 +29,13 @@ void TakeSteps(Matcher& matcher, std::vector<Step>* steps) {
   while (const auto step = matcher.Take()) steps->push_back(*step);
 }
 
+// Does what follows a restore.
+void GoOn(Matcher& matcher, std::span<const uint8_t> reply) {
+  if (!matcher.follows()) return;
+  matcher.GoOn(kNow);
+  if (!reply.empty()) matcher.Feed(reply.subspan(matcher.position()), kNow);
+}
+
 // What the plan wants transformed is, or stays as it is.
 void Transforms(const Plan& plan, const std::vector<Step>& steps,
                 std::span<const uint8_t> reply) {
@@ -95,7 +102,9 @@ void Run(Input input) {
   Matcher whole(compiled.plan, request, datagrams, kNow);
   std::vector<Step> expected;
   whole.Feed(reply, kNow);
+  GoOn(whole, reply);
   end(whole);
+  GoOn(whole, reply);
   TakeSteps(whole, &expected);
   if (datagrams) return;
   Speaks(expected);
@@ -106,10 +115,16 @@ void Run(Input input) {
   for (const uint8_t& byte : reply) {
     cut.Feed({&byte, 1}, kNow);
     TakeSteps(cut, &steps);
+    if (cut.follows()) {
+      HandOver(&cut, compiled.plan, datagrams);
+      cut.GoOn(kNow);
+      TakeSteps(cut, &steps);
+    }
     if (cut.over()) break;
     HandOver(&cut, compiled.plan, datagrams);
   }
   end(cut);
+  GoOn(cut, {});
   TakeSteps(cut, &steps);
   Check(steps == expected, "the verdict does not depend on the cuts");
 }

@@ -160,6 +160,8 @@ enum sd_refusal {
                                 * awaited */
     SD_REFUSED_PLAN_ANSWER,    /* the same of what it answers or sends */
     SD_REFUSED_PLAN_RETRIES,   /* the peer of a connection has the request */
+    SD_REFUSED_PLAN_AFTER,     /* something follows a restore, and datagrams
+                                * are awaited */
     SD_REFUSED_PLAN_SCRIPT,    /* serial form: a plan has one, and
                                 * sd_config.scripts is not set */
     SD_REFUSED_TOO_MANY_THREADS,

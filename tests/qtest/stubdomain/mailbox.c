@@ -208,6 +208,10 @@ static const struct {
     { "plan-script-alone", "{'op': 'check', 'plan': {'format': 'http', "
       "'handlers': [{'when': {'bytes': 1}, 'do': [{'action': 'script'}]}]}}",
       STUBDOMAIN_RESULT_SYNTAX, "source" },
+    { "plan-behind-restore", "{'op': 'check', 'plan': {'format': 'http', "
+      "'handlers': [{'when': {'bytes': 1}, 'do': ['restore', 'alert', "
+      "'ignore']}]}}",
+      STUBDOMAIN_RESULT_REFUSED, "plan.handlers[0].do[2]: not behind restore" },
     { "plan-late", "{'op': 'wait', 'plan': {'late': [{'action': 'answer'}]}, "
       FLOW "}", STUBDOMAIN_RESULT_REFUSED, "plan.late[0]" },
     { "plan-retries", "{'op': 'wait', 'plan': {'retries': {'times': 0}}, "
