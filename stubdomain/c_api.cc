@@ -110,8 +110,7 @@ const char *RefusalText(sd_refusal refusal) {
     case SD_REFUSED_PLAN_FORMAT:
       return "plan.format: http and tls are not for datagrams";
     case SD_REFUSED_PLAN_ANSWER:
-      return "plan: a datagram cannot be http or rst, nor have more than 1400 "
-             "bytes";
+      return "plan: a datagram cannot be http, nor have more than 1400 bytes";
     case SD_REFUSED_PLAN_RETRIES:
       return "plan.retries.repeatable: must be true for a connection, whose "
              "peer has the request already";

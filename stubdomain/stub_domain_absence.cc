@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "stub_domain.h"
+#include "wire/answers.h"
 #include "wire/udp_frame.h"
 
 namespace stubdomain {
@@ -112,11 +113,16 @@ bool StubDomain::AnswerDatagram(const ListenerStub& stub,
   const auto* asked = AskedBy(stub);
   if (asked == nullptr) return false;
   const Packet question = Parsed(asked->frame);
-  const auto bytes =
-      Compose(reply, {.request = std::get<UdpDatagram>(question.body).payload,
-                      .datagram = true});
-  if (!bytes) return false;
-  Frame frame = UdpFrame(Back(RouteOf(question)), *bytes);
+  Frame frame;
+  if (reply.kind == ArtificialReply::Kind::kReset) {
+    frame = AnswerUnreachable(question, question.link.destination);
+  } else {
+    const auto bytes =
+        Compose(reply, {.request = std::get<UdpDatagram>(question.body).payload,
+                        .datagram = true});
+    if (!bytes) return false;
+    frame = UdpFrame(Back(RouteOf(question)), *bytes);
+  }
   if (cycle_.stopped()) {
     held_.Hold(asked->port, Parsed(frame));
   } else {

@@ -37,7 +37,6 @@ bool FitsDatagram(const PlanAction& action) {
   if (action.answer == nullptr) return action.bytes.size() <= kMaxPlanDatagram;
   const ArtificialReply& answer = *action.answer;
   return answer.kind != ArtificialReply::Kind::kHttp &&
-         answer.kind != ArtificialReply::Kind::kReset &&
          answer.bytes.size() <= kMaxPlanDatagram;
 }
 

@@ -1,9 +1,12 @@
-// Answers that any host gives: ARP, neighbour solicitation, ping.
+// Answers that any host gives: ARP, neighbour solicitation, ping, and that a
+// port is not there.
 //
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
 
 #include "wire/answers.h"
+
+#include <algorithm>
 
 #include "wire/checksum.h"
 #include "wire/headers.h"
@@ -104,6 +107,32 @@ Frame AnswerEcho(const Packet& packet, const MacAddress& mac) {
   Frame frame{Copy(bytes.all())};
   frame.bytes.insert(frame.bytes.end(), request.body.begin(),
                      request.body.end());
+  SetIcmpChecksum(ip.destination, ip.source,
+                  std::span(frame.bytes).subspan(message));
+  return frame;
+}
+
+Frame AnswerUnreachable(const Packet& packet, const MacAddress& mac) {
+  // Enough for any host to find out what it is about, and no more than fits
+  // into the smallest packet that must get through (RFC 1122, 3.2.2).
+  constexpr size_t kQuoted = 512;
+  constexpr size_t kHeader = 8;
+  const IpHeader& ip = *packet.ip;
+  const bool ipv6 = ip.source.family() == Family::kIpv6;
+  const size_t end = ip.transport_offset + ip.transport_length;
+  const auto quote = packet.frame.subspan(
+      ip.offset, std::min<size_t>(end - ip.offset, kQuoted));
+  HeaderBytes bytes;
+  AppendEthernet(Back(packet.link, mac), packet.ether_type, &bytes);
+  AppendIp(ip.destination, ip.source, ipv6 ? kProtocolIcmpv6 : kProtocolIcmp,
+           kTtl, kHeader + quote.size(), &bytes);
+  const size_t message = bytes.size();
+  bytes.Append8(ipv6 ? kIcmpv6Unreachable : kIcmpUnreachable);
+  bytes.Append8(ipv6 ? kIcmpv6PortUnreachable : kIcmpPortUnreachable);
+  bytes.Append16(0);
+  bytes.Append32(0);
+  Frame frame{Copy(bytes.all())};
+  frame.bytes.insert(frame.bytes.end(), quote.begin(), quote.end());
   SetIcmpChecksum(ip.destination, ip.source,
                   std::span(frame.bytes).subspan(message));
   return frame;

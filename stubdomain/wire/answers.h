@@ -1,4 +1,5 @@
-// Answers that any host gives: ARP, neighbour solicitation, ping.
+// Answers that any host gives: ARP, neighbour solicitation, ping, and that a
+// port is not there.
 //
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
@@ -16,6 +17,8 @@ namespace stubdomain {
 Frame AnswerArp(const Packet& packet, const MacAddress& mac);
 Frame AnswerNeighbourSolicitation(const Packet& packet, const MacAddress& mac);
 Frame AnswerEcho(const Packet& packet, const MacAddress& mac);
+// To a datagram: nobody is at its port.
+Frame AnswerUnreachable(const Packet& packet, const MacAddress& mac);
 
 }  // namespace stubdomain
 

@@ -29,11 +29,13 @@ inline constexpr uint8_t kExtensionDestination = 60;
 
 inline constexpr uint8_t kIcmpEchoReply = 0;
 inline constexpr uint8_t kIcmpUnreachable = 3;
+inline constexpr uint8_t kIcmpPortUnreachable = 3;      // a code of it
 inline constexpr uint8_t kIcmpFragmentationNeeded = 4;  // a code of it
 inline constexpr uint8_t kIcmpEchoRequest = 8;
 inline constexpr uint8_t kIcmpTimeExceeded = 11;
 inline constexpr uint8_t kIcmpParameterProblem = 12;
 inline constexpr uint8_t kIcmpv6Unreachable = 1;
+inline constexpr uint8_t kIcmpv6PortUnreachable = 4;  // a code of it
 inline constexpr uint8_t kIcmpv6TooBig = 2;
 inline constexpr uint8_t kIcmpv6ParameterProblem = 4;
 inline constexpr uint8_t kIcmpv6EchoRequest = 128;

@@ -76,7 +76,7 @@ BAD = [
     ({**GOOD, "plan": {"retries": {"times": 3, "after": 100}}},
      ["plan.retries.repeatable"]),
     ({"flow": {**GOOD["flow"], "guest": {"port": 5}, "protocol": "udp"},
-      "plan": {"late": [{"action": "answer", "rst": True}]}},
+      "plan": {"late": [{"action": "answer", "http": {}}]}},
      ["a datagram cannot be"]),
     ({"flow": {"guest": {"port": 80}}, "accept": "answer",
       "plan": {"format": "http"}}, ["plan: only bytes"]),

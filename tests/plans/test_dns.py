@@ -145,6 +145,31 @@ def test_timeout_becomes_a_servfail(vm, server):
     assert "status: SERVFAIL" in output and f"id: {server.id}" in output
 
 
+def test_timeout_refuses_the_datagram(vm, server):
+    """The kernel of the guest takes the stub's word for it."""
+    job = vm.shell.start(f"""python3 -c '
+import socket
+one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+one.bind(("0.0.0.0", {PORT}))
+one.connect(("{HOST_OF_GUEST}", {server.port}))
+one.send(b"anybody there?")
+try:
+    one.recv(999)
+except ConnectionRefusedError:
+    print("refused")'""")
+    server.socket.recvfrom(999)
+    stub = vm.cmd("stubdomain-listen", {
+        "flow": {"protocol": "udp", "guest": {"port": PORT},
+                 "peer": {"host": HOST_OF_GUEST, "port": server.port}},
+        "plan": {"late": [{"action": "answer", "rst": True}]},
+        "timeout": 1000, "suspend": True})["stub"]
+    vm.wait_suspended()
+    timeout = vm.wait_event("STUBDOMAIN_TIMEOUT")
+    assert timeout["stub"] == stub and timeout["answered"]
+    vm.wait_restored()
+    assert job.wait().output == "refused\n"
+
+
 def test_lost_question_is_asked_again(vm, server):
     job, stub = ask(vm, server, {
         "format": "dns", "retries": {"times": 3, "after": 300}})
