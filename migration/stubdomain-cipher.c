@@ -88,9 +88,9 @@ SuspendCipher *suspend_cipher_new(const SuspendSecret *secret,
     return derive(secret, parameters, parameters->check, errp);
 }
 
-SuspendCipher *suspend_cipher_open(const SuspendSecret *secret,
-                                   const struct sd_suspend_encryption *parameters,
-                                   Error **errp)
+SuspendCipher *suspend_cipher_open(
+    const SuspendSecret *secret,
+    const struct sd_suspend_encryption *parameters, Error **errp)
 {
     uint8_t check[SD_SUSPEND_CHECK_SIZE];
     SuspendCipher *cipher;

@@ -156,8 +156,8 @@ static bool place_chunk(SuspendRestore *restore, size_t index, uint64_t offset,
     if (restore->stopped) {
         return true;
     }
-    if (!suspend_pagemap_scan(copy.from, length, true, copy_run, &copy,
-                              errp)) {
+    if (!suspend_pagemap_scan(copy.from, length, SUSPEND_SCAN_CHANGED, copy_run,
+                              &copy, errp)) {
         return false;
     }
     qatomic_set(&block->mapping->patched, true);

@@ -37,18 +37,40 @@ static enum sd_suspend_backing backing_at(const SuspendImage *image,
     return SD_SUSPEND_ANONYMOUS;
 }
 
-typedef size_t CountPages(enum sd_suspend_backing backing,
-                          const uint64_t *pagemap, size_t count);
+static void add_length(void *opaque, uint64_t offset, uint64_t length)
+{
+    *(uint64_t *)opaque += length;
+}
 
-/* Bytes of the pages of @block that @count counts. */
-static uint64_t block_count(const SuspendImage *image,
-                            const SuspendBlock *block, CountPages *count)
+static uint64_t block_resident(const SuspendImage *image,
+                               const SuspendBlock *block)
+{
+    uint64_t sum = 0;
+    uint64_t end;
+
+    for (uint64_t offset = 0; offset < block->length; offset = end) {
+        /* Page cache is counted once, with the file. */
+        SuspendScan what =
+            backing_at(image, block, offset, &end) == SD_SUSPEND_THIS_FILE
+            ? SUSPEND_SCAN_PRIVATE : SUSPEND_SCAN_PRESENT;
+
+        if (!suspend_pagemap_scan(block->host + offset, end - offset, what,
+                                  add_length, &sum, NULL)) {
+            return block->length;
+        }
+    }
+    return sum;
+}
+
+uint64_t suspend_block_to_write(const SuspendImage *image,
+                                const SuspendBlock *block)
 {
     size_t page = qemu_real_host_page_size();
     uint64_t pages = 0;
     uint64_t step;
 
-    for (uint64_t offset = 0; offset < block->length; offset += step) {
+    for (uint64_t offset = 0; block->mapping && offset < block->length;
+         offset += step) {
         uint64_t entries[QUERY_PAGES];
         uint64_t end;
         enum sd_suspend_backing backing = backing_at(image, block, offset,
@@ -58,24 +80,9 @@ static uint64_t block_count(const SuspendImage *image,
         if (!suspend_pagemap_read(block->host + offset, step, entries, NULL)) {
             return block->length;
         }
-        pages += count(backing, entries, step / page);
+        pages += sd_suspend_count_to_check(backing, entries, step / page);
     }
-    return pages * page;
-}
-
-/* Page cache is counted once, with the file. */
-static size_t count_resident(enum sd_suspend_backing backing,
-                             const uint64_t *pagemap, size_t count)
-{
-    return sd_suspend_count_resident(pagemap, count,
-                                     backing == SD_SUSPEND_THIS_FILE);
-}
-
-uint64_t suspend_block_to_write(const SuspendImage *image,
-                                const SuspendBlock *block)
-{
-    return block->mapping ? block_count(image, block, sd_suspend_count_to_check)
-                          : block->length;
+    return block->mapping ? pages * page : block->length;
 }
 
 /* Pages of the page cache that hold parts of the file, counted one by one. */
@@ -143,8 +150,7 @@ void suspend_file_figures(SuspendFile *file, SuspendFileFigures *figures)
     for (size_t i = 0; i < count; i++) {
         if (blocks[i].mapping) {
             figures->guest_ram += blocks[i].length;
-            figures->resident += block_count(image, &blocks[i],
-                                             count_resident);
+            figures->resident += block_resident(image, &blocks[i]);
         }
     }
     suspend_blocks_free(blocks, count);

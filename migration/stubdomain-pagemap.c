@@ -78,9 +78,11 @@ bool suspend_pagemap_read(const uint8_t *host, uint64_t length,
     return true;
 }
 
-static int scan(const uint8_t *host, uint64_t length, bool changed,
+static int scan(const uint8_t *host, uint64_t length, SuspendScan what,
                 SuspendRunFunc *func, void *opaque)
 {
+    uint64_t not_file = what == SUSPEND_SCAN_PRESENT ? 0 : SCAN_FILE;
+    uint64_t swapped = what == SUSPEND_SCAN_CHANGED ? SCAN_SWAPPED : 0;
     struct scan_run runs[SCAN_RUNS];
     struct scan_arguments arguments = {
         .size = sizeof(arguments),
@@ -88,9 +90,9 @@ static int scan(const uint8_t *host, uint64_t length, bool changed,
         .end = (uintptr_t)host + length,
         .runs = (uintptr_t)runs,
         .runs_length = SCAN_RUNS,
-        .category_inverted = changed ? SCAN_FILE : 0,
-        .category_mask = changed ? SCAN_FILE : 0,
-        .category_anyof_mask = SCAN_PRESENT | (changed ? SCAN_SWAPPED : 0),
+        .category_inverted = not_file,
+        .category_mask = not_file,
+        .category_anyof_mask = SCAN_PRESENT | swapped,
         .return_mask = SCAN_PRESENT,
     };
 
@@ -109,15 +111,24 @@ static int scan(const uint8_t *host, uint64_t length, bool changed,
     return 0;
 }
 
-bool suspend_pagemap_scan(const uint8_t *host, uint64_t length, bool changed,
-                          SuspendRunFunc *func, void *opaque, Error **errp)
+static bool is_such(uint64_t entry, SuspendScan what)
+{
+    if (what == SUSPEND_SCAN_PRIVATE) {
+        return sd_suspend_count_resident(&entry, 1, true);
+    }
+    return sd_suspend_page_exists(entry, what == SUSPEND_SCAN_CHANGED);
+}
+
+bool suspend_pagemap_scan(const uint8_t *host, uint64_t length,
+                          SuspendScan what, SuspendRunFunc *func, void *opaque,
+                          Error **errp)
 {
     static bool cannot;
     size_t page = qemu_real_host_page_size();
     uint64_t step;
 
     if (!qatomic_read(&cannot)) {
-        if (scan(host, length, changed, func, opaque) == 0) {
+        if (scan(host, length, what, func, opaque) == 0) {
             return true;
         }
         qatomic_set(&cannot, errno == ENOTTY);
@@ -130,7 +141,7 @@ bool suspend_pagemap_scan(const uint8_t *host, uint64_t length, bool changed,
             return false;
         }
         for (size_t i = 0; i < step / page; i++) {
-            if (sd_suspend_page_exists(entries[i], changed)) {
+            if (is_such(entries[i], what)) {
                 func(opaque, offset + i * page, page);
             }
         }

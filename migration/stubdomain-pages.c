@@ -48,8 +48,9 @@ static bool find_changed(SuspendJob *job, Error **errp)
         }
         job->changed[i] = bitmap_new(DIV_ROUND_UP(job->mapped[i],
                                                   SUSPEND_CHUNK));
-        if (!suspend_pagemap_scan(image->blocks[i].host, job->mapped[i], true,
-                                  mark_changed, job->changed[i], errp)) {
+        if (!suspend_pagemap_scan(image->blocks[i].host, job->mapped[i],
+                                  SUSPEND_SCAN_CHANGED, mark_changed,
+                                  job->changed[i], errp)) {
             return false;
         }
     }

@@ -77,8 +77,8 @@ static void note_touched(SuspendImage *image)
 
         if (mapping && mapping->image == image && mapping->mapped) {
             notes.pages = block->pages;
-            suspend_pagemap_scan(block->host, mapping->mapped, false, note_run,
-                                 &notes, NULL);
+            suspend_pagemap_scan(block->host, mapping->mapped,
+                                 SUSPEND_SCAN_PRESENT, note_run, &notes, NULL);
         }
     }
     if (image->touched) {

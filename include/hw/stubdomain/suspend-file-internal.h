@@ -323,13 +323,18 @@ bool suspend_pagemap_check(Error **errp);
 bool suspend_pagemap_read(const uint8_t *host, uint64_t length,
                           uint64_t *entries, Error **errp);
 typedef void SuspendRunFunc(void *opaque, uint64_t offset, uint64_t length);
+typedef enum SuspendScan {
+    SUSPEND_SCAN_PRESENT, /* pages that are in memory */
+    SUSPEND_SCAN_PRIVATE, /* those of them that are no file's */
+    SUSPEND_SCAN_CHANGED, /* and those that are in swap */
+} SuspendScan;
 /*
- * Call @func, in order, with the runs of pages that are in memory, or with
- * @changed those that have a private copy. Offsets count from @host. Any
- * thread.
+ * Call @func, in order, with the runs of such pages. Offsets count from @host.
+ * Any thread.
  */
-bool suspend_pagemap_scan(const uint8_t *host, uint64_t length, bool changed,
-                          SuspendRunFunc *func, void *opaque, Error **errp);
+bool suspend_pagemap_scan(const uint8_t *host, uint64_t length,
+                          SuspendScan what, SuspendRunFunc *func, void *opaque,
+                          Error **errp);
 
 /* -- stubdomain-figures.c -- */
 
