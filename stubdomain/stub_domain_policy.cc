@@ -254,6 +254,8 @@ sd_decision StubDomain::Terms(sd_decided decided, sd_why why, Time now) const {
       .expected_ms =
           expected == kNever ? SD_NEVER : Milliseconds(expected - now),
       .least_ms = Milliseconds(LeastWait(config_.policy, costs_, pressure_)),
+      .costs = costs_,
+      .pressure = pressure_,
   };
 }
 

@@ -395,7 +395,28 @@ StubdomainThreadInfoList *stubdomain_threads_to_qapi(StubdomainPCI *dev)
     return list;
 }
 
-StubdomainDecisionList *stubdomain_decisions_to_qapi(StubdomainPCI *dev)
+static StubdomainCosts *costs_to_qapi(const struct sd_costs *costs)
+{
+    StubdomainCosts *converted = g_new0(StubdomainCosts, 1);
+
+    converted->suspend = costs->suspend_us;
+    converted->wake = costs->wake_us;
+    converted->given_back = costs->bytes_back;
+    converted->guest_ram = costs->guest_bytes;
+    return converted;
+}
+
+static StubdomainPressure *pressure_to_qapi(const struct sd_pressure *pressure)
+{
+    StubdomainPressure *converted = g_new0(StubdomainPressure, 1);
+
+    converted->some = pressure->some_percent;
+    converted->full = pressure->full_percent;
+    return converted;
+}
+
+StubdomainDecisionList *stubdomain_decisions_to_qapi(StubdomainPCI *dev,
+                                                     bool for_guest)
 {
     StubdomainDecisionList *list = NULL, **tail = &list;
     struct sd_decision decisions[SD_MAX_DECISIONS];
@@ -423,6 +444,10 @@ StubdomainDecisionList *stubdomain_decisions_to_qapi(StubdomainPCI *dev)
         decision->expected = decision->has_expected ? decisions[i].expected_ms
                                                     : 0;
         decision->least = decisions[i].least_ms;
+        decision->costs = costs_to_qapi(&decisions[i].costs);
+        if (!for_guest) {
+            decision->pressure = pressure_to_qapi(&decisions[i].pressure);
+        }
         QAPI_LIST_APPEND(tail, decision);
     }
     return list;

@@ -201,7 +201,7 @@ static uint32_t execute(StubdomainPCI *dev,
                ? STUBDOMAIN_RESULT_OK : STUBDOMAIN_RESULT_REFUSED;
     case STUBDOMAIN_GUEST_OP_HISTORY:
         response->has_decisions = true;
-        response->decisions = stubdomain_decisions_to_qapi(dev);
+        response->decisions = stubdomain_decisions_to_qapi(dev, true);
         return STUBDOMAIN_RESULT_OK;
     case STUBDOMAIN_GUEST_OP_READY:
         sd_ready(dev->core, stubdomain_now());

@@ -56,7 +56,7 @@ StubdomainInfoList *qmp_query_stubdomain(Error **errp)
     info->threads = stubdomain_threads_to_qapi(dev);
     info->guest_inhibits = core.guest_inhibits;
     info->host_inhibits = core.host_inhibits;
-    info->decisions = stubdomain_decisions_to_qapi(dev);
+    info->decisions = stubdomain_decisions_to_qapi(dev, false);
     info->given_back = stubdomain_given_back_to_qapi(dev);
     info->learned = core.learned;
     QAPI_LIST_PREPEND(list, info);

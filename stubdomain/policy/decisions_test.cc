@@ -150,6 +150,32 @@ TEST(DecisionsTest, WhyAWaitIsTooShort) {
               });
 }
 
+TEST(DecisionsTest, WhatTheLeastWaitRestsOn) {
+  sd_config config = Trace::DefaultConfig();
+  config.policy = DefaultPolicy();
+  config.policy.value = 100;
+  PolicyTable table(config);
+  sd_stub* stub = table.trace().stub();
+  const sd_costs costs = {.suspend_us = 100'000,
+                          .wake_us = 10'000,
+                          .bytes_back = 500,
+                          .guest_bytes = 1000};
+  const sd_pressure pressure = {.some_percent = 10, .full_percent = 0};
+  sd_set_costs(stub, &costs, table.trace().now());
+  sd_set_pressure(stub, &pressure, table.trace().now());
+  table.Play(0, "wait a expects 200");
+  const auto all = All(table.trace());
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].why, SD_WHY_SHORT);
+  EXPECT_EQ(all[0].least_ms, 210u);
+  EXPECT_EQ(all[0].costs.suspend_us, costs.suspend_us);
+  EXPECT_EQ(all[0].costs.wake_us, costs.wake_us);
+  EXPECT_EQ(all[0].costs.bytes_back, costs.bytes_back);
+  EXPECT_EQ(all[0].costs.guest_bytes, costs.guest_bytes);
+  EXPECT_EQ(all[0].pressure.some_percent, 10u);
+  EXPECT_EQ(all[0].pressure.full_percent, 0u);
+}
+
 TEST(DecisionsTest, WhyAnIdleVmIsSuspendedAndEvictedOrNot) {
   sd_policy policy = DefaultPolicy();
   policy.evict_delay_ms = 1000;

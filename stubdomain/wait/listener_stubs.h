@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <map>
-#include <vector>
 
 #include "policy/depth.h"
 #include "policy/waiters.h"

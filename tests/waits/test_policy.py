@@ -54,6 +54,9 @@ def test_suspend_must_be_worth_what_it_costs(vm, peer):
     vm.set_policy(vm_value=100_000_000)
     decision = stays(vm, Talk(vm, peer, "--expected 20000"), "short")
     assert decision["least"] > 20_000
+    costs = decision["costs"]
+    assert costs["suspend"] > 0 and costs["wake"] > 0
+    assert 0 < costs["given-back"] <= costs["guest-ram"]
     # A VM that costs nothing while it does not run.
     vm.set_policy(vm_value=1)
     sleeps_until_answered(vm, Talk(vm, peer, "--expected 20000"), "b")
@@ -80,6 +83,10 @@ def test_scarce_memory_makes_it_worth_more(make_vm, peer, tmp_path):
     (suspend,) = [d for d in vm.info()["decisions"]
                   if d["decided"] == "suspend"]
     assert suspend["least"] == 10_000
+    assert suspend["pressure"] == {"some": 20, "full": 3}
+    # It is none of the guest's business.
+    history = vm.shell.check("stubctl --json history")
+    assert "costs" in history and "pressure" not in history
     # It does not count without the property.
     vm.set_policy(pressure=False)
     stays(vm, Talk(vm, peer, "--expected 15000"), "short")

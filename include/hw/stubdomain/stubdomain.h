@@ -177,7 +177,9 @@ stubdomain_parameters_to_qapi(const struct sd_flow_parameters *parameters);
 StubdomainStubInfoList *stubdomain_stubs_to_qapi(StubdomainPCI *dev,
                                                  size_t max);
 StubdomainThreadInfoList *stubdomain_threads_to_qapi(StubdomainPCI *dev);
-StubdomainDecisionList *stubdomain_decisions_to_qapi(StubdomainPCI *dev);
+/* @for_guest: without what a guest is not to know of its host. */
+StubdomainDecisionList *stubdomain_decisions_to_qapi(StubdomainPCI *dev,
+                                                     bool for_guest);
 StubdomainGivenBack *stubdomain_given_back_to_qapi(StubdomainPCI *dev);
 
 #endif

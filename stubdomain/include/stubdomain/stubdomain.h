@@ -409,6 +409,8 @@ struct sd_decision {
     uint64_t expected_ms;  /* until something wakes the VM, as expected;
                             * SD_NEVER: not known */
     uint64_t least_ms;     /* that it must be for a suspend */
+    struct sd_costs costs; /* by which that is so, with the policy */
+    struct sd_pressure pressure;
 };
 
 /* Every bound has a default; sd_config_init() sets them. */
