@@ -13,6 +13,7 @@
 #include <span>
 
 #include "plan/pattern.h"
+#include "plan/script_json.h"
 #include "plan/script_state.h"
 
 namespace stubdomain {
@@ -179,7 +180,8 @@ void Copy(lua_State* lua, std::span<const char* const> names) {
 
 void AddFunctions(lua_State* lua) {
   static constexpr std::array kKept = {"assert", "error", "ipairs", "type"};
-  static constexpr std::array<luaL_Reg, 6> kOurs = {{{"header", Header},
+  static constexpr std::array<luaL_Reg, 7> kOurs = {{{"header", Header},
+                                                     {"json", ScriptJson},
                                                      {"match", Match},
                                                      {"alert", Alert},
                                                      {"tostring", ToString},

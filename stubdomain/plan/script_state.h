@@ -7,6 +7,7 @@
 #define STUBDOMAIN_PLAN_SCRIPT_STATE_H_
 
 #include <lua.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "plan/script.h"
@@ -48,7 +49,9 @@ class ScriptState {
   std::string_view source;
   const ScriptMessage* message = nullptr;
   ScriptVerdict verdict;
-  std::string text;  // of whatever function is under way
+  // Of whatever function is under way.
+  std::string text;
+  nlohmann::json json;
 
  private:
   static void* Allocate(void* opaque, void* block, size_t old_size,

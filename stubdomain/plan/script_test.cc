@@ -10,6 +10,7 @@
 #include <string>
 
 #include "plan/plan.h"
+#include "plan/script_json.h"
 
 namespace stubdomain {
 namespace {
@@ -98,6 +99,43 @@ TEST(ScriptTest, ARegularExpressionIsFound) {
   EXPECT_EQ(ProblemOf("match('(')"), "line 1: match: missing ): (");
   EXPECT_EQ(ProblemOf("match('" + std::string(1025, 'a') + "')"),
             "line 1: match: the regular expression is too long");
+}
+
+// What an expression is, with what `json` says as its message's body.
+std::string OfJson(const std::string& json, const std::string& expression) {
+  const ScriptVerdict verdict =
+      RunIt("local it = json() alert(tostring(" + expression + "))", json);
+  return verdict.alerts.empty() ? verdict.problem : verdict.alerts.front();
+}
+
+TEST(ScriptTest, JsonIsRead) {
+  EXPECT_EQ(OfJson(R"({"state": "approved"})", "it.state"), "approved");
+  EXPECT_EQ(OfJson(R"({"a": [1, {"b": -2.5}]})", "it.a[1] + it.a[2].b"),
+            "-1.5");
+  EXPECT_EQ(OfJson("[true, null, 3]", "it[1] and it[2] == nil and it[3]"), "3");
+  EXPECT_EQ(OfJson("18446744073709551615", "it"), "1.844674407371e+19");
+  EXPECT_EQ(OfJson("-9223372036854775808", "it"), "-9223372036854775808");
+  EXPECT_EQ(OfJson(R"("a\u0000b")", "#it"), "3");
+  EXPECT_EQ(OfJson("{", "it"), "nil");
+  EXPECT_EQ(OfJson("", "it"), "nil");
+  EXPECT_EQ(OfJson("{}", "json('[7]')[1]"), "7");
+  EXPECT_EQ(OfJson("{}", "json({})"),
+            "line 1: bad argument #1 to 'json' (string expected, got table)");
+}
+
+TEST(ScriptTest, JsonIsBounded) {
+  const auto nested = [](int depth) {
+    const auto size = static_cast<size_t>(depth);
+    return std::string(size, '[') + std::string(size, ']');
+  };
+  EXPECT_EQ(OfJson(nested(kMaxScriptJsonDepth), "type(it)"), "table");
+  EXPECT_EQ(OfJson(nested(kMaxScriptJsonDepth + 1), "type(it)"), "nil");
+  EXPECT_EQ(OfJson(nested(30'000), "type(it)"), "nil");
+  std::string many = "[0";
+  while (many.size() < 60'000) many += ",[]";
+  EXPECT_EQ(OfJson(many + "]", "#it"), "it needs too much memory");
+  EXPECT_EQ(RunIt("while true do json('[]') end").problem,
+            "it takes too many steps");
 }
 
 TEST(ScriptTest, WhatGoesWrongIsTold) {

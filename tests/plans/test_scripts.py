@@ -21,11 +21,11 @@ def plan(source, after=(), **more):
 
 
 POLLING = """
-local state = match('"state": *"([a-z]+)"')
-if state == "pending" then
+local reply = json()
+if reply.state == "pending" then
   return "retry", 200 << message.tries
 end
-alert("it is " .. state)
+alert("it is " .. reply.state)
 return "restore"
 """
 
