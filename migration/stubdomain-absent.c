@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include "hw/stubdomain/suspend-absent.h"
 #include "hw/stubdomain/suspend-file-internal.h"
 #include "qapi/error.h"
 #include "qemu/bitmap.h"
@@ -33,8 +34,10 @@ struct SuspendAbsent {
     SuspendImage *image;
 };
 
-/* As much as this user may: who has no right to wait in the kernel on behalf of
- * system calls gets those that touch such a page refused. */
+/*
+ * As much as this user may: who has no right to wait in the kernel on behalf of
+ * system calls gets those that touch such a page refused.
+ */
 static int open_fd(void)
 {
     int flags = O_CLOEXEC | O_NONBLOCK;
@@ -206,6 +209,22 @@ bool suspend_absent_begin(SuspendImage *image, const SuspendBlock *block,
         return false;
     }
     return true;
+}
+
+void suspend_file_bring(const void *data, size_t length)
+{
+    size_t page = qemu_real_host_page_size();
+    const SuspendMapping *mapping;
+
+    RCU_READ_LOCK_GUARD();
+    mapping = suspend_mapping_at(data);
+    if (!mapping || !qatomic_read(&mapping->absent)) {
+        return;
+    }
+    for (size_t i = 0; i < length; i += page) {
+        (void)qatomic_read((const uint8_t *)data + i);
+    }
+    (void)qatomic_read((const uint8_t *)data + length - 1);
 }
 
 void suspend_absent_end(SuspendImage *image)

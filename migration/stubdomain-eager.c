@@ -303,6 +303,23 @@ void suspend_restore_done(void *opaque)
     }
 }
 
+void suspend_eager_abandon(SuspendFile *file)
+{
+    Error *error = NULL;
+
+    if (!file->restore) {
+        return;
+    }
+    if (file->restore->complete) {
+        /* What is about to be mapped again is not anybody's. */
+        restore_free(g_steal_pointer(&file->restore));
+    } else {
+        error_setg(&error, "memory cannot be read from suspend file '%s'",
+                   file->path);
+        suspend_restore_fail(file->restore, error);
+    }
+}
+
 static void begin(SuspendFile *file)
 {
     SuspendRestore *restore = g_new0(SuspendRestore, 1);

@@ -232,6 +232,7 @@ void suspend_mappings_release(SuspendImage *image)
             mapping->mapped = 0;
             mapping->backed = 0;
             mapping->patched = false;
+            mapping->absent = false;
         }
     }
 }

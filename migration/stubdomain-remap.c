@@ -123,6 +123,7 @@ bool suspend_remap(SuspendImage *image, SuspendBlock *block, uint64_t offset,
                          "memory '%s'", block->name);
         return false;
     }
+    qatomic_set(&mapping->absent, image->cipher);
     mapping->pages = block->pages;
     qatomic_set(&mapping->image, image);
     qatomic_set(&mapping->mapped, MAX(mapping->mapped, offset + length));

@@ -76,10 +76,11 @@ static bool undo(SuspendFile *file)
 {
     SuspendImage *image = file->image;
 
-    QEMU_LOCK_GUARD(&image->lock);
     if (image->mark != SD_SUSPEND_MARK_SUSPENDED) {
         return false;
     }
+    suspend_eager_abandon(file);
+    QEMU_LOCK_GUARD(&image->lock);
     for (size_t i = 0; i < image->block_count; i++) {
         SuspendBlock *block = &image->blocks[i];
 

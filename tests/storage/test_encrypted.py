@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from disk import disk  # noqa: F401
 from memory import ram_blocks, resident_bytes
 
 MIB = 1 << 20
@@ -97,6 +98,43 @@ def test_memory_is_never_absent(make_encrypted, tmp_path):
     core = (tmp_path / "core").read_bytes()
     assert first[MIB:64 * MIB] in core
     wake(vm)
+    assert vm.sum_of() == written
+
+
+def test_user_who_may_not_wait_for_system_calls(make_encrypted):
+    """Only QEMU's own code may wait for memory then. It does so for a dump."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become somebody else")
+    vm = make_encrypted(wrapper=("setpriv", "--reuid=65534", "--regid=65534",
+                                 "--clear-groups"))
+    for path in (vm.directory, vm.suspend_dir, vm.console.parent):
+        path.chmod(0o777)
+    vm.boot()
+    written = vm.write_data(30)
+    vm.suspend()
+    vm.cmd("dump-guest-memory", {
+        "paging": False, "protocol": f"file:{vm.suspend_dir}/core"})
+    first = saved(vm, vm.suspend_dir / "first")
+    assert first[MIB:64 * MIB] in (vm.suspend_dir / "core").read_bytes()
+    wake(vm)
+    assert vm.sum_of() == written
+
+
+def test_disk_that_is_gone_while_it_sleeps(disk, make_encrypted,  # noqa: F811
+                                           tmp_path):
+    vm = make_encrypted(suspend_dir=disk.path).boot()
+    written = vm.write_data(30)
+    file = vm.suspend()["file"]
+    disk.fail()
+    saved(vm, tmp_path / "in-vain")
+    message = vm.wait_event("STUBDOMAIN_ERROR")["message"]
+    assert "cannot be read" in message and file in message
+    vm.cmd("stubdomain-restore")
+    vm.wait_event("STUBDOMAIN_ERROR")
+    assert vm.run_state() == "paused"
+    disk.mend()
+    vm.cmd("stubdomain-restore")
+    vm.wait_event("STUBDOMAIN_RESTORED")
     assert vm.sum_of() == written
 
 

@@ -64,6 +64,7 @@ typedef struct SuspendMapping {
     bool dump;
     uint64_t pages;      /* offset of its first page in @image */
     bool patched;        /* a page of it is mapped from nowhere */
+    bool absent;         /* atomic: pages of it are brought when touched */
     uint64_t mapped;     /* so much from the beginning, from @image */
     uint64_t backed;     /* so much from some file, perhaps a former one */
     SuspendImage *image; /* not owned; NULL: none that is still written to */
@@ -379,8 +380,10 @@ void suspend_checksums_free(SuspendImage *image);
 /* @count pages of @block are about to be written. Any thread. */
 void suspend_checksums_note(SuspendImage *image, const SuspendBlock *block,
                             uint64_t first, size_t count);
-/* Whether @count pages, which were read into @data, are what was written. Any
- * thread. */
+/*
+ * Whether @count pages, which were read into @data, are what was written. Any
+ * thread.
+ */
 bool suspend_checksums_check(const SuspendImage *image,
                              const SuspendBlock *block, const uint8_t *data,
                              uint64_t first, size_t count, Error **errp);
@@ -388,8 +391,10 @@ bool suspend_checksums_check(const SuspendImage *image,
 bool suspend_checksums_write(SuspendImage *image, Error **errp);
 /* A part of a file, to be freed; or NULL. */
 typedef void *SuspendReadFunc(void *opaque, uint64_t offset, size_t length);
-/* Whether all pages of a file are what was written; if they have no checksums,
- * nobody can tell. */
+/*
+ * Whether all pages of a file are what was written; if they have no checksums,
+ * nobody can tell.
+ */
 bool suspend_checksums_check_file(const struct sd_suspend_header *header,
                                   const struct sd_suspend_index *index,
                                   SuspendReadFunc *read, void *opaque,
@@ -411,8 +416,10 @@ SuspendCipher *suspend_cipher_open(
     const SuspendSecret *secret,
     const struct sd_suspend_encryption *parameters, Error **errp);
 void suspend_cipher_free(SuspendCipher *cipher);
-/* Whole sectors, which are at @offset in the file. Any thread, here and
- * below. */
+/*
+ * Whole sectors, which are at @offset in the file. Any thread, here and
+ * below.
+ */
 bool suspend_cipher_encrypt(const SuspendCipher *cipher, const void *in,
                             void *out, size_t length, uint64_t offset,
                             Error **errp);
@@ -424,8 +431,10 @@ ssize_t suspend_cipher_pread(const SuspendCipher *cipher, int fd, void *data,
 
 /* -- stubdomain-channel.c -- */
 
-/* What takes the place of @file, and of the caller's references to it and
- * @cipher. */
+/*
+ * What takes the place of @file, and of the caller's references to it and
+ * @cipher.
+ */
 QIOChannelFile *suspend_channel_new(QIOChannelFile *file,
                                     SuspendCipher *cipher);
 
@@ -433,8 +442,10 @@ QIOChannelFile *suspend_channel_new(QIOChannelFile *file,
 
 /* Whether it can be told that somebody touches memory that is not there. */
 bool suspend_absent_check(Error **errp);
-/* From now on, pages of this range that are not there are brought from @image
- * when they are touched. Any thread; caller holds @image->lock. */
+/*
+ * From now on, pages of this range that are not there are brought from @image
+ * when they are touched. Any thread; caller holds @image->lock.
+ */
 bool suspend_absent_begin(SuspendImage *image, const SuspendBlock *block,
                           uint64_t offset, uint64_t length, Error **errp);
 /* No guest RAM needs that any more. */
@@ -444,11 +455,18 @@ void suspend_absent_end(SuspendImage *image);
 
 /* The timer on which memory that was read in vain is given back. */
 QEMUTimer *suspend_eager_timer_new(SuspendFile *file);
-/* A wake is at hand: begin to read all of guest RAM back, unless that was begun
- * already. */
+/*
+ * A wake is at hand: begin to read all of guest RAM back, unless that was begun
+ * already.
+ */
 void suspend_eager_expect(SuspendFile *file);
 /* The VM is about to run, or the image to go: read no more. */
 void suspend_eager_end(SuspendFile *file);
+/*
+ * Guest RAM is about to be mapped from the file: what was read is worth
+ * nothing, and whoever waits for it is told.
+ */
+void suspend_eager_abandon(SuspendFile *file);
 /* End it with an error; takes @error. Any thread. */
 void suspend_restore_fail(SuspendRestore *restore, Error *error);
 /* The next chunk of it; false: no more. Any thread. */

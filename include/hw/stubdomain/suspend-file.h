@@ -123,8 +123,10 @@ bool suspend_file_restore(SuspendFile *file, SuspendFileDone *done,
  */
 void suspend_file_expect_wake(SuspendFile *file);
 
-/* Whether the VM is stopped for a page that could not be read, and may be told
- * to run: then it is tried again. */
+/*
+ * Whether the VM is stopped for a page that could not be read, and may be told
+ * to run: then it is tried again.
+ */
 bool suspend_fault_stopped(void);
 
 /* Figures that are true now; reads /proc and mincore, so not for hot paths. */
