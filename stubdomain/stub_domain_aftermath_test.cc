@@ -120,6 +120,19 @@ TEST_F(AftermathTest, ItGoesOnElsewhere) {
   EXPECT_EQ(talk_.received(Side::kGuest), 42u);
 }
 
+TEST_F(AftermathTest, AWholeMessageGoesOnElsewhere) {
+  Suspend(R"~({"format": "http", "handlers": [{"name": "ok",
+      "when": {"status": "2xx"}, "do": ["buffer", "restore",
+      {"action": "script", "source":
+       "alert(message.status .. header('content-length'))"}]}]})~");
+  PeerSends(kOk.size());
+  trace_.HandOver();
+  trace_.TakeNotices();
+  trace_.Running();
+  EXPECT_EQ(Take(), Lines({"alert 1 by ok 0 @41 says 2003",
+                           "guest: data 0+41 (40000)"}));
+}
+
 TEST_F(AftermathTest, TheAgentIsWaitedForAsWell) {
   trace_.Agent(true);
   Suspend(kShout);

@@ -56,6 +56,14 @@ void Examination::Load(Reader& reader) {
     search.searched = content_;
     if (search.found > content_) reader.Fail();
   }
+  // Bytes at a place that has come are there, or are not.
+  for (size_t i = 0; i < truths_.size(); ++i) {
+    const PlanCheck& check = plan_->checks[i];
+    if (check.kind == Kind::kAt && truths_[i] == Truth::kUndecided &&
+        bytes_ >= check.number + check.text->size()) {
+      reader.Fail();
+    }
+  }
   if (content_ > bytes_ ||
       window_.size() > std::min<uint64_t>(content_, 3 * kPatternWindow) ||
       front_.size() != std::min<uint64_t>(bytes_, front_size_)) {

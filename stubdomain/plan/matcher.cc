@@ -16,6 +16,7 @@ using After = MessageReader::After;
 
 constexpr uint16_t kContinue = 100;
 constexpr uint16_t kSwitchingProtocols = 101;
+constexpr uint16_t kOk = 200;
 
 Format FormatFor(Format wanted, bool datagrams) {
   // A datagram says nothing of what it is.
@@ -221,6 +222,10 @@ void Matcher::Behind(After after) {
 }
 
 void Matcher::NextMessage() {
+  // The next response is to another request.
+  if (facts().status.value_or(kOk) >= kOk) {
+    request_.head = request_.connect = false;
+  }
   reader_->Next();
   known_ = reader_->facts().known;
   ++message_;
@@ -228,6 +233,7 @@ void Matcher::NextMessage() {
   part_.clear();
   text_.clear();
   claim_.reset();
+  whole_ = false;
   fallen_ = false;
   examination_.Begin();
   Judge(MessageEnd::kNot);

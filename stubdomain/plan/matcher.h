@@ -142,6 +142,12 @@ class Matcher {
   std::span<const PlanAction> ActionsOf(const Claim& claim) const;
   // Does what can be done of the claim's actions.
   void GoOnWith(bool complete);
+  // It is about to end with this message, all of which was taken apart.
+  bool finished() const {
+    return (over_ || after_) &&
+           (whole_ ||
+            (rest_ && rest_->after == MessageReader::After::kComplete));
+  }
   Step& Emit(Action action);
   // False: nothing follows.
   bool FollowScript(const PlanAction& action);

@@ -18,14 +18,17 @@ std::span<const uint8_t> Bytes(const std::string& text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
-// What of a whole message is content.
-std::string ContentOf(std::unique_ptr<MessageReader> reader,
-                      std::span<const uint8_t> message) {
+// What of a whole message is content. `reader` knows the facts then.
+std::string ContentOf(MessageReader* reader, std::span<const uint8_t> message) {
   std::string content;
   while (!message.empty()) {
     const MessageReader::Run run = reader->Take(message);
     const auto taken = message.first(run.size);
     if (run.content) content.append(taken.begin(), taken.end());
+    if (run.after == MessageReader::After::kComplete ||
+        run.after == MessageReader::After::kBroken) {
+      break;
+    }
     message = message.subspan(run.size);
   }
   return content;
@@ -39,13 +42,13 @@ bool Matcher::FollowScript(const PlanAction& action) {
   if (text_.size() > kMaxScriptMessage) {
     verdict.problem = "the message is too long";
   } else {
-    const std::string body = ContentOf(
-        MessageReader::Make(format_, datagrams_, request_), Bytes(text_));
+    const auto reader = MessageReader::Make(format_, datagrams_, request_);
+    const std::string body = ContentOf(reader.get(), Bytes(text_));
     verdict = RunScript(action.bytes,
                         {.format = kFormatNames[static_cast<size_t>(format_)],
                          .bytes = text_,
                          .body = body,
-                         .facts = facts(),
+                         .facts = reader->facts(),
                          .handler = plan_->handlers[claim_->handler].name,
                          .number = message_,
                          .tries = tries_,

@@ -54,10 +54,10 @@ void Matcher::Save(Writer& writer, Time now) const {
     writer.U32(tries_);
   }
   writer.U8(static_cast<uint8_t>(format_));
-  if (reader_ != nullptr) {
-    reader_->Save(writer);
-  } else {
+  if (reader_ == nullptr) {
     writer.Bytes(recognizer_.taken());
+  } else if (!finished()) {
+    reader_->Save(writer);
   }
 }
 
@@ -72,7 +72,7 @@ bool Matcher::Load(Reader& reader, Time now) {
   request_.connect = reader.Bool();
   request_.awaits_continue = reader.Bool();
   request_.young = reader.Bool();
-  datagrams_ = reader.Bool();
+  if (reader.Bool() != datagrams_) reader.Fail();
   fallen_ = reader.Bool();
   control_ = reader.Bool();
   ended_ = reader.Bool();
@@ -149,12 +149,18 @@ void Matcher::LoadScripts(Reader& reader) {
 void Matcher::LoadReader(Reader& reader) {
   const uint8_t format = reader.U8();
   if (format > static_cast<uint8_t>(Format::kTls)) reader.Fail();
+  // What is known of it from the beginning does not change.
+  const bool known = format_ != Format::kAny;
+  if (known && format != static_cast<uint8_t>(format_)) reader.Fail();
+  // There are no runs, and no end, before it is known.
+  if ((rest_ || finished()) && format == static_cast<uint8_t>(Format::kAny))
+    reader.Fail();
   if (!reader.ok()) return;
   format_ = static_cast<Format>(format);
   reader_ = MessageReader::Make(format_, datagrams_, request_);
   recognizer_ = {};
   if (reader_ != nullptr) {
-    reader_->Load(reader);
+    if (!finished()) reader_->Load(reader);
     known_ = reader_->facts().known;
     return;
   }

@@ -215,6 +215,48 @@ TEST(PlanSerial, AtEachByteItGoesOnElsewhere) {
   }
 }
 
+// With each byte of what was saved changed, a matcher does not load, or does
+// something to its end.
+TEST(PlanSerial, WhatIsForgedIsRefusedOrCanBeLivedWith) {
+  constexpr Time kNow{std::chrono::hours(1)};
+  const auto bytes = [](std::string_view text) {
+    return std::span(reinterpret_cast<const uint8_t*>(text.data()),
+                     text.size());
+  };
+  size_t loaded = 0;
+  for (uint32_t seed = 0; seed < kCases / 100; ++seed) {
+    const Case c = RandomCase(seed);
+    const auto plan = CompilePlan(c.plan).plan;
+    Chance chance(seed);
+    const std::string_view reply = c.reply;
+    const size_t half = chance.Below(reply.size() + 1);
+    Matcher matcher(plan, {}, false, kNow);
+    matcher.Feed(bytes(reply.substr(0, half)), kNow);
+    if (matcher.over() && !matcher.follows()) continue;
+    Writer writer;
+    matcher.Save(writer, kNow);
+    std::vector<uint8_t> saved = writer.Take();
+    for (uint8_t& byte : saved) {
+      const uint8_t was = byte;
+      byte = static_cast<uint8_t>(chance.Below(3) == 0 ? chance.Below(256)
+                                                       : chance.Below(3));
+      Matcher forged(plan, {}, false, kNow);
+      Reader reader(saved);
+      if (forged.Load(reader, kNow)) {
+        ++loaded;
+        if (forged.follows()) forged.GoOn(kNow);
+        forged.Feed(bytes(reply.substr(half)), kNow);
+        if (forged.follows()) forged.GoOn(kNow);
+        forged.End(false, kNow);
+        while (forged.Take()) {
+        }
+      }
+      byte = was;
+    }
+  }
+  EXPECT_GT(loaded, 1000u);
+}
+
 TEST(PlanOracle, ASlowMatcherSaysTheSame) {
   for (uint32_t seed = 0; seed < kCases; ++seed) {
     const Case c = RandomCase(seed);

@@ -48,6 +48,13 @@ TEST(ScriptPlan, ItSeesTheContentWithoutTheMarksOfChunks) {
   EXPECT_EQ(step->text, "abcdefchunked");
 }
 
+TEST(ScriptPlan, OnlyTheFirstResponseIsToAHeadRequest) {
+  PlanRun run(Plan("alert('<' .. message.body .. '>')"), {.head = true});
+  run.Feed("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n" + Response("abc"));
+  EXPECT_EQ(run.matcher().Take()->text, "<>");
+  EXPECT_EQ(run.matcher().Take()->text, "<abc>");
+}
+
 TEST(ScriptPlan, WithoutAWordTheNextActionFollows) {
   PlanRun run(Plan("alert('seen')", "", R"(, "discard")"));
   run.Feed(Response("no"));
