@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include "hw/stubdomain/suspend-absent.h"
 #include "hw/stubdomain/suspend-file-internal.h"
+#include "hw/stubdomain/suspend-memory.h"
 #include "qapi/error.h"
 #include "qemu/bitmap.h"
 #include "qemu/event_notifier.h"

@@ -6,7 +6,7 @@
  */
 
 #include "qemu/osdep.h"
-#include "hw/stubdomain/suspend-file-internal.h"
+#include "hw/stubdomain/suspend-cipher.h"
 #include "qapi/error.h"
 #include "qemu/module.h"
 

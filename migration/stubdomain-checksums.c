@@ -12,6 +12,7 @@
 
 #include "qemu/osdep.h"
 #include <zlib.h>
+#include "hw/stubdomain/suspend-checksums.h"
 #include "hw/stubdomain/suspend-file-internal.h"
 #include "qapi/error.h"
 #include "qemu/bitmap.h"

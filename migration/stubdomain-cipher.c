@@ -14,7 +14,7 @@
 #include "crypto/pbkdf.h"
 #include "crypto/random.h"
 #include "crypto/secret_common.h"
-#include "hw/stubdomain/suspend-file-internal.h"
+#include "hw/stubdomain/suspend-cipher.h"
 #include "qapi/error.h"
 #include "qemu/bswap.h"
 

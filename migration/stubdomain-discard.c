@@ -13,6 +13,7 @@
 #include "qemu/osdep.h"
 #include "hw/stubdomain/suspend-discard.h"
 #include "hw/stubdomain/suspend-file-internal.h"
+#include "hw/stubdomain/suspend-memory.h"
 #include "qapi/error.h"
 #include "qemu/bitmap.h"
 #include "qemu/error-report.h"

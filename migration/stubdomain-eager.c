@@ -22,6 +22,8 @@
 #include <sys/mman.h>
 #include "block/aio.h"
 #include "hw/stubdomain/suspend-file-internal.h"
+#include "hw/stubdomain/suspend-memory.h"
+#include "hw/stubdomain/suspend-restore.h"
 #include "qapi/error.h"
 #include "qemu/lockable.h"
 #include "qemu/madvise.h"

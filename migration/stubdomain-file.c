@@ -7,7 +7,10 @@
 
 #include "qemu/osdep.h"
 #include <sys/statvfs.h>
+#include "hw/stubdomain/suspend-checksums.h"
 #include "hw/stubdomain/suspend-file-internal.h"
+#include "hw/stubdomain/suspend-memory.h"
+#include "hw/stubdomain/suspend-restore.h"
 #include "migration/vmstate.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"

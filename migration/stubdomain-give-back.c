@@ -12,6 +12,8 @@
 #include "qemu/osdep.h"
 #include "block/aio.h"
 #include "hw/stubdomain/suspend-file-internal.h"
+#include "hw/stubdomain/suspend-memory.h"
+#include "hw/stubdomain/suspend-restore.h"
 #include "qapi/error.h"
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"

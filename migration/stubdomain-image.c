@@ -6,6 +6,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "hw/stubdomain/suspend-checksums.h"
 #include "hw/stubdomain/suspend-file-internal.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"

@@ -9,6 +9,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "hw/stubdomain/suspend-checksums.h"
 #include "hw/stubdomain/suspend-file-internal.h"
 #include "hw/stubdomain/suspend-incoming.h"
 #include "qapi/error.h"

@@ -15,6 +15,7 @@
 #include "block/block-global-state.h"
 #include "block/thread-pool.h"
 #include "hw/stubdomain/suspend-file-internal.h"
+#include "hw/stubdomain/suspend-restore.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "qemu/lockable.h"

@@ -8,6 +8,7 @@
 #include "qemu/osdep.h"
 #include <sys/ioctl.h>
 #include "hw/stubdomain/suspend-file-internal.h"
+#include "hw/stubdomain/suspend-memory.h"
 #include "qapi/error.h"
 
 /* Pages whose state is asked for in one go. */

@@ -7,7 +7,9 @@
  */
 
 #include "qemu/osdep.h"
+#include "hw/stubdomain/suspend-checksums.h"
 #include "hw/stubdomain/suspend-file-internal.h"
+#include "hw/stubdomain/suspend-memory.h"
 #include "qapi/error.h"
 #include "qemu/bitmap.h"
 #include "qemu/cutils.h"

@@ -17,6 +17,7 @@
 #include "qemu/osdep.h"
 #include <sys/syscall.h>
 #include "hw/stubdomain/suspend-file-internal.h"
+#include "hw/stubdomain/suspend-memory.h"
 #include "qapi/error.h"
 #include "qemu/lockable.h"
 

@@ -11,6 +11,8 @@
 #include "exec/target_page.h"
 #include "hw/boards.h"
 #include "hw/stubdomain/suspend-file-internal.h"
+#include "hw/stubdomain/suspend-memory.h"
+#include "hw/stubdomain/suspend-restore.h"
 #include "migration/misc.h"
 #include "qapi/error.h"
 #include "qemu/lockable.h"

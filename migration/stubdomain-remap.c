@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include "hw/stubdomain/suspend-file-internal.h"
+#include "hw/stubdomain/suspend-memory.h"
 #include "qapi/error.h"
 #include "qemu/madvise.h"
 #include "system/qtest.h"

@@ -28,6 +28,8 @@
 #include "block/aio.h"
 #include "hw/core/cpu.h"
 #include "hw/stubdomain/suspend-file-internal.h"
+#include "hw/stubdomain/suspend-memory.h"
+#include "hw/stubdomain/suspend-restore.h"
 #include "migration/blocker.h"
 #include "qapi/error.h"
 #include "qemu/lockable.h"

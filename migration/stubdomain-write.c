@@ -17,7 +17,9 @@
 #include "qemu/osdep.h"
 #include <malloc.h>
 #include "block/aio.h"
+#include "hw/stubdomain/suspend-checksums.h"
 #include "hw/stubdomain/suspend-file-internal.h"
+#include "hw/stubdomain/suspend-memory.h"
 #include "qapi/error.h"
 #include "qemu/lockable.h"
 #include "qemu/main-loop.h"

@@ -6,6 +6,7 @@ SPDX-License-Identifier: GPL-2.0-or-later
 
 import os
 import pathlib
+import re
 import time
 
 import pytest
@@ -45,8 +46,8 @@ def write_markers(vm):
 
 def markers_in(path):
     """How many of them are in a file, which may be sparse."""
-    data = pathlib.Path(path).read_bytes()
-    return sum(b"Marker-%d-" % (i * 7) in data for i in range(1, MARKERS + 1))
+    found = set(re.findall(rb"Marker-(\d+)-", pathlib.Path(path).read_bytes()))
+    return sum(b"%d" % (i * 7) in found for i in range(1, MARKERS + 1))
 
 
 def test_nothing_is_in_the_clear(make_vm, make_encrypted):

@@ -22,8 +22,8 @@
 #include "qemu/thread.h"
 #include "qemu/timer.h"
 #include "qemu/units.h"
+#include "hw/stubdomain/suspend-cipher.h"
 #include "hw/stubdomain/suspend-file.h"
-#include "io/channel-file.h"
 #include "stubdomain/suspend.h"
 #include "system/runstate.h"
 
@@ -36,22 +36,12 @@
 #define SUSPEND_CHUNK (1 * MiB)
 /* What is mapped, or dropped, in one go: a cancel waits for no more. */
 #define SUSPEND_MAP_PIECE (8 * MiB)
-/* What is read back in one go: whole huge pages. */
-#define SUSPEND_RESTORE_CHUNK (4 * MiB)
-/* What is encrypted is so in pieces of this size. */
-#define SUSPEND_SECTOR (4 * KiB)
 QEMU_BUILD_BUG_ON(SUSPEND_MAP_PIECE % SUSPEND_CHUNK);
 
 typedef struct SuspendImage SuspendImage;
 typedef struct SuspendJob SuspendJob;
 typedef struct SuspendRestore SuspendRestore;
-typedef struct SuspendCipher SuspendCipher;
 typedef struct SuspendAbsent SuspendAbsent;
-
-typedef struct SuspendSecret {
-    uint8_t *data;
-    size_t length;
-} SuspendSecret;
 
 /*
  * Which part of a RAM block is mapped from a file. Outlives files, since the
@@ -185,27 +175,6 @@ struct SuspendJob {
     uint64_t next_offset;
 };
 
-/* All of guest RAM read back, or given back once more. */
-struct SuspendRestore {
-    SuspendFile *file;       /* main loop only; NULL: it was cancelled */
-    SuspendImage *image;
-    SuspendFileDone *done;   /* main loop only; NULL: nobody waits yet */
-    void *opaque;
-    bool complete;           /* main loop only: it was read, nobody waited */
-    bool gives_back;         /* main loop only: what was read in vain */
-    /*
-     * Of each block: memory that its pages are read into. What is no longer
-     * memory still says which blocks they are.
-     */
-    uint8_t **staging;
-
-    /* image->lock */
-    bool stopped;
-    Error *error;
-    size_t next_block;
-    uint64_t next_offset;
-};
-
 typedef QLIST_HEAD(, SuspendFile) SuspendFileList;
 extern SuspendFileList suspend_files;
 
@@ -315,28 +284,6 @@ void suspend_write_ram(SuspendJob *job);
 /* End a job with an error; takes @error, ignored if it is not the first. */
 void suspend_job_fail(SuspendJob *job, Error *error);
 
-/* -- stubdomain-pagemap.c -- */
-
-/* Opens /proc/self/pagemap, before QEMU drops privileges. */
-void suspend_pagemap_init(void);
-bool suspend_pagemap_check(Error **errp);
-/* Pagemap of @length bytes from @host on. Any thread. */
-bool suspend_pagemap_read(const uint8_t *host, uint64_t length,
-                          uint64_t *entries, Error **errp);
-typedef void SuspendRunFunc(void *opaque, uint64_t offset, uint64_t length);
-typedef enum SuspendScan {
-    SUSPEND_SCAN_PRESENT, /* pages that are in memory */
-    SUSPEND_SCAN_PRIVATE, /* those of them that are no file's */
-    SUSPEND_SCAN_CHANGED, /* and those that are in swap */
-} SuspendScan;
-/*
- * Call @func, in order, with the runs of such pages. Offsets count from @host.
- * Any thread.
- */
-bool suspend_pagemap_scan(const uint8_t *host, uint64_t length,
-                          SuspendScan what, SuspendRunFunc *func, void *opaque,
-                          Error **errp);
-
 /* -- stubdomain-figures.c -- */
 
 /* So many bytes of @block a suspend has to look at, and to write at most. */
@@ -371,141 +318,5 @@ void suspend_prefetch_start(SuspendImage *image);
 void suspend_prefetch_stop(SuspendImage *image);
 /* Note them now if that is still due; end reading. The job's thread. */
 void suspend_prefetch_end_wake(SuspendImage *image);
-
-/* -- stubdomain-checksums.c -- */
-
-/* @image has got its layout. */
-void suspend_checksums_init(SuspendImage *image);
-void suspend_checksums_free(SuspendImage *image);
-/* @count pages of @block are about to be written. Any thread. */
-void suspend_checksums_note(SuspendImage *image, const SuspendBlock *block,
-                            uint64_t first, size_t count);
-/*
- * Whether @count pages, which were read into @data, are what was written. Any
- * thread.
- */
-bool suspend_checksums_check(const SuspendImage *image,
-                             const SuspendBlock *block, const uint8_t *data,
-                             uint64_t first, size_t count, Error **errp);
-/* Write those that changed since. The job's thread. */
-bool suspend_checksums_write(SuspendImage *image, Error **errp);
-/* A part of a file, to be freed; or NULL. */
-typedef void *SuspendReadFunc(void *opaque, uint64_t offset, size_t length);
-/*
- * Whether all pages of a file are what was written; if they have no checksums,
- * nobody can tell.
- */
-bool suspend_checksums_check_file(const struct sd_suspend_header *header,
-                                  const struct sd_suspend_index *index,
-                                  SuspendReadFunc *read, void *opaque,
-                                  Error **errp);
-
-/* -- stubdomain-cipher.c -- */
-
-/* Whether this QEMU can encrypt. */
-bool suspend_cipher_check(Error **errp);
-/* What the secret object @id holds. Clear it with suspend_secret_clear(). */
-bool suspend_secret_get(const char *id, SuspendSecret *secret, Error **errp);
-void suspend_secret_clear(SuspendSecret *secret);
-/* For a new file: fills in @parameters. Takes part of a second. Any thread. */
-SuspendCipher *suspend_cipher_new(const SuspendSecret *secret,
-                                  struct sd_suspend_encryption *parameters,
-                                  Error **errp);
-/* For a file that is there; fails if @secret is not its secret. */
-SuspendCipher *suspend_cipher_open(
-    const SuspendSecret *secret,
-    const struct sd_suspend_encryption *parameters, Error **errp);
-void suspend_cipher_free(SuspendCipher *cipher);
-/*
- * Whole sectors, which are at @offset in the file. Any thread, here and
- * below.
- */
-bool suspend_cipher_encrypt(const SuspendCipher *cipher, const void *in,
-                            void *out, size_t length, uint64_t offset,
-                            Error **errp);
-bool suspend_cipher_decrypt(const SuspendCipher *cipher, void *data,
-                            size_t length, uint64_t offset, Error **errp);
-/* As pread(), of any part of the file, in the clear. */
-ssize_t suspend_cipher_pread(const SuspendCipher *cipher, int fd, void *data,
-                             size_t length, uint64_t offset, Error **errp);
-
-/* -- stubdomain-channel.c -- */
-
-/*
- * What takes the place of @file, and of the caller's references to it and
- * @cipher.
- */
-QIOChannelFile *suspend_channel_new(QIOChannelFile *file,
-                                    SuspendCipher *cipher);
-
-/* -- stubdomain-absent.c -- */
-
-/* Whether it can be told that somebody touches memory that is not there. */
-bool suspend_absent_check(Error **errp);
-/*
- * From now on, pages of this range that are not there are brought from @image
- * when they are touched. Any thread; caller holds @image->lock.
- */
-bool suspend_absent_begin(SuspendImage *image, const SuspendBlock *block,
-                          uint64_t offset, uint64_t length, Error **errp);
-/* No guest RAM needs that any more. */
-void suspend_absent_end(SuspendImage *image);
-
-/* -- stubdomain-eager.c -- */
-
-/* The timer on which memory that was read in vain is given back. */
-QEMUTimer *suspend_eager_timer_new(SuspendFile *file);
-/*
- * A wake is at hand: begin to read all of guest RAM back, unless that was begun
- * already.
- */
-void suspend_eager_expect(SuspendFile *file);
-/* The VM is about to run, or the image to go: read no more. */
-void suspend_eager_end(SuspendFile *file);
-/*
- * Guest RAM is about to be mapped from the file: what was read is worth
- * nothing, and whoever waits for it is told.
- */
-void suspend_eager_abandon(SuspendFile *file);
-/* End it with an error; takes @error. Any thread. */
-void suspend_restore_fail(SuspendRestore *restore, Error *error);
-/* The next chunk of it; false: no more. Any thread. */
-bool suspend_restore_next(SuspendRestore *restore, size_t *index,
-                          uint64_t *offset);
-/* Its threads ended: a bottom half of the main loop. */
-void suspend_restore_done(void *restore);
-
-/* -- stubdomain-give-back.c -- */
-
-/* Gives back what @restore has read. */
-void *suspend_give_back_thread(void *restore);
-
-/* -- stubdomain-remap.c -- */
-
-/*
- * Tell the kernel of [@host, @host + @length), which is to be part of @mapping,
- * what it was told of the memory at @like: its NUMA policy, and how it is
- * merged, dumped and inherited. Returns false with errno set.
- */
-bool suspend_treat_alike(const SuspendMapping *mapping, const void *like,
-                         void *host, uint64_t length);
-/*
- * Map [@offset, @offset + @length) of @mapping privately from @fd, or with -1
- * from nowhere, and treat it as what was there. Returns false with errno set,
- * and nothing changed.
- */
-bool suspend_map(const SuspendMapping *mapping, uint64_t offset,
-                 uint64_t length, int fd, uint64_t file_offset);
-/*
- * Map [@offset, @offset + @length) of @block from @image, or drop the private
- * copies where it is mapped already. Caller holds @image->lock; no BQL needed.
- */
-bool suspend_remap(SuspendImage *image, SuspendBlock *block, uint64_t offset,
-                   uint64_t length, Error **errp);
-/*
- * Whether pages of guest RAM are about to be touched here and there, so that
- * no others are to be read along. Caller holds @image->lock.
- */
-void suspend_advise_access(const SuspendImage *image, bool scattered);
 
 #endif
