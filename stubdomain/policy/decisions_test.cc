@@ -28,9 +28,10 @@ std::string Text(const sd_decision& decision) {
   static const char* const kDecided[] = {"stay", "suspend", "sleep",
                                          "wake", "idle",    "evict"};
   static const char* const kWhy[] = {
-      "waits",     "host",   "delay", "threads", "inhibited",  "unacknowledged",
-      "interval",  "budget", "short", "replies", "importance", "timeout",
-      "unmatched", "buffer", "depth", "idle",    "connections"};
+      "waits",     "host",           "delay",      "threads",
+      "inhibited", "unacknowledged", "interval",   "budget",
+      "short",     "replies",        "importance", "timeout",
+      "unmatched", "buffer",         "idle",       "connections"};
   const auto number = [](uint64_t value) { return std::to_string(value); };
   std::string text =
       std::string(kDecided[decision.decided]) + " " + kWhy[decision.why];

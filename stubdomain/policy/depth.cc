@@ -74,7 +74,7 @@ DepthRule DepthWishes::Combine(const sd_policy& policy) const {
 
 Judgement JudgeEviction(const EvictView& view, Time now) {
   const sd_depth depth = view.ordered.value_or(view.rule.depth);
-  if (depth == SD_DEPTH_IDLE) return {kNever, SD_WHY_DEPTH};
+  if (depth == SD_DEPTH_IDLE) return {kNever, SD_WHY_NOTHING};
   const Judgement judgement =
       view.ordered ? Judgement{view.idle_since, SD_WHY_HOST}
                    : Judgement{view.idle_since + view.rule.delay, SD_WHY_DELAY};

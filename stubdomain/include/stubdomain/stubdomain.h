@@ -383,7 +383,6 @@ enum sd_why {
     SD_WHY_TIMEOUT,        /* the longest wait is over */
     SD_WHY_UNMATCHED,      /* something came that no wait is for */
     SD_WHY_BUFFER,         /* no more can be kept */
-    SD_WHY_DEPTH,          /* a wait, or the policy, is for idling only */
     SD_WHY_IDLE,           /* the vCPUs are idle, see sd_vcpus_idle() */
     SD_WHY_CONNECTIONS,    /* they are, but not each connection is awaited */
     SD_WHY_NOTHING,        /* nothing proposes a suspend: not a decision */
