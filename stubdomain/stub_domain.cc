@@ -293,14 +293,17 @@ void StubDomain::Alert(uint32_t number, std::vector<PlanAlert> alerts,
   }
 }
 
-void StubDomain::Settle(TcpFlow& flow, Time now) {
+void StubDomain::Settle(TcpFlow& flow, Time now, std::optional<IcmpWhy> error) {
   std::vector<std::pair<uint32_t, Ending>> endings;
   PlanChanges changes;
   for (const ListenerStub* stub : stubs_.by_flow().On(flow)) {
     PlanEffects effects;
     const Means means = MeansOf(*stub);
     const auto ending = stubs_.Change(stub->number(), [&](ListenerStub& wait) {
-      return wait.Judge(&flow, means, now, &effects);
+      if (!error) return wait.Judge(&flow, means, now, &effects);
+      return wait.watches()
+                 ? wait.JudgeError(*error, &flow, means, now, &effects)
+                 : std::nullopt;
     });
     Take(*stub, std::move(effects), now, &changes);
     if (ending) endings.emplace_back(stub->number(), *ending);

@@ -157,6 +157,8 @@ class StubDomain {
   void OnFrameToStoppedGuest(unsigned port, const Packet& packet, Time now);
   void OnSegmentToStoppedGuest(unsigned port, const Packet& packet, Time now);
   void OnErrorToStoppedGuest(unsigned port, const Packet& packet, Time now);
+  // An ICMP error passes to the guest.
+  void NoteError(unsigned port, const Packet& packet, Time now);
   void OnFragmentToStoppedGuest(unsigned port, const Packet& packet, Time now);
   void HoldUnanswerable(unsigned port, const Packet& packet, Time now);
   void OnUnmatched(const Packet& packet, Time now);
@@ -196,8 +198,10 @@ class StubDomain {
     std::vector<ReplyEdit> edits;
     std::vector<std::pair<const ListenerStub*, PlanAnswer>> answers;
   };
-  // Ends the waits on the flow that are over by now.
-  void Settle(TcpFlow& flow, Time now);
+  // Ends the waits on the flow that are over by now; `error`: by one that has
+  // come about it.
+  void Settle(TcpFlow& flow, Time now,
+              std::optional<IcmpWhy> error = std::nullopt);
   // Does what can be done at once of what a plan wants; the rest is appended.
   void Take(const ListenerStub& stub, PlanEffects effects, Time now,
             PlanChanges* changes);

@@ -71,20 +71,24 @@ bool StubDomain::OnAwaited(const ListenerStub& stub, unsigned port,
                            const Packet& packet, const Ending& ending,
                            Time now) {
   const auto* datagram = std::get_if<UdpDatagram>(&packet.body);
-  if (!stub.watches() || datagram == nullptr) {
+  const auto* error = std::get_if<IcmpError>(&packet.body);
+  if (!stub.watches() || (datagram == nullptr && error == nullptr)) {
     EndAndWake(stub.number(), ending, now);
     return true;
   }
   PlanEffects effects;
   const Means means = MeansOf(stub);
   const auto by_plan = stubs_.Change(stub.number(), [&](ListenerStub& wait) {
-    return wait.JudgeDatagram(datagram->payload, means, now, &effects);
+    return error != nullptr
+               ? wait.JudgeError(error->why, nullptr, means, now, &effects)
+               : wait.JudgeDatagram(datagram->payload, means, now, &effects);
   });
   Alert(stub.number(), std::move(effects.alerts), now);
   for (const std::string& bytes : effects.sent) Send(stub, bytes, now);
   const bool answered = effects.answer && Answer(stub, *effects.answer, now);
   if (by_plan) {
-    if (const Retries* retries = stub.retries()) {
+    const Retries* retries = stub.retries();
+    if (retries != nullptr && datagram != nullptr) {
       duplicates_.Expect(port, FlowToGuest(packet), datagram->payload,
                          stub.ReadsDns(), retries->made(), now);
     }
@@ -111,7 +115,7 @@ bool StubDomain::HoldAwaited(ListenerStub::Kind kind, unsigned port,
 }
 
 // RFC 1122, 4.2.3.9: an error about a connection need not end it, so it does
-// not wake the guest either.
+// not wake the guest either, unless a plan says so.
 void StubDomain::OnErrorToStoppedGuest(unsigned port, const Packet& packet,
                                        Time now) {
   if (const auto ending = PairEnding(packet)) {
@@ -120,10 +124,24 @@ void StubDomain::OnErrorToStoppedGuest(unsigned port, const Packet& packet,
   }
   TcpFlow* flow = flows_->table.Find(port, FlowToGuest(packet));
   if (flow == nullptr || !own_addresses_.IsFor(port, packet.link) ||
-      !ChecksumOk(packet) || !flow->OnError(std::get<IcmpError>(packet.body))) {
+      !ChecksumOk(packet)) {
     return;
   }
+  const auto& error = std::get<IcmpError>(packet.body);
+  if (!flow->IsUnderWay(error)) return;
+  flow->OnError(error);
   held_errors_.Hold(port, packet);
+  if (flow->awaited()) Settle(*flow, now, error.why);
+}
+
+void StubDomain::NoteError(unsigned port, const Packet& packet, Time now) {
+  const auto* error = std::get_if<IcmpError>(&packet.body);
+  if (error == nullptr || error->protocol != kProtocolTcp) return;
+  TcpFlow* flow = flows_->table.Find(port, FlowToGuest(packet));
+  if (flow != nullptr && flow->awaited() && flow->IsUnderWay(*error) &&
+      ChecksumOk(packet)) {
+    Settle(*flow, now, error->why);
+  }
 }
 
 void StubDomain::OnFragmentToStoppedGuest(unsigned port, const Packet& packet,

@@ -35,6 +35,15 @@ class DatagramTest : public testing::TestWithParam<bool> {
     EXPECT_EQ(trace_.Take(), Lines({"waiting 1", "suspend"}));
   }
   Frame Reply(Link link = kLinkToGuest) { return UdpTo(link, peer_, guest_); }
+  void SuspendWith(std::string_view plan) {
+    EXPECT_EQ(trace_.WaitWithPlan(plan, wait_), SD_OK);
+    trace_.SuspendNow();
+    EXPECT_EQ(trace_.Take(), Lines({"waiting 1", "suspend"}));
+  }
+  Frame Error(IcmpWhy why = IcmpWhy::kPortUnreachable) {
+    return ErrorAbout(UdpTo(link_to_peer_, guest_, peer_), peer_.address, 0,
+                      why);
+  }
   std::string Passed(const Frame& frame) {
     return "guest: " + std::to_string(frame.bytes.size()) + " bytes";
   }
@@ -89,6 +98,74 @@ TEST_P(DatagramTest, AnErrorAboutTheRequestEndsTheWait) {
   EXPECT_EQ(trace_.Take(), Lines({"ended 1 reset 0", "restore reply"}));
   trace_.Running();
   EXPECT_EQ(trace_.Take(), Lines({Passed(error)}));
+}
+
+TEST_P(DatagramTest, APlanThatDoesNotAskForAnErrorEndsByIt) {
+  SuspendWith(R"({"handlers": [
+      {"when": {"not": {"bytes": 1}}, "do": ["ignore"]},
+      {"when": {"icmp": "time-exceeded"}, "do": ["ignore"]}]})");
+  trace_.Send(0, Side::kPeer, Error());
+  EXPECT_EQ(trace_.Take(), Lines({"ended 1 reset 0", "restore reply"}));
+}
+
+TEST_P(DatagramTest, APlanTellsErrorsApart) {
+  SuspendWith(R"({"format": "raw", "handlers": [
+      {"name": "soon", "when": {"icmp": "time-exceeded"}, "do": ["discard"]},
+      {"name": "no", "when": {"icmp": "port-unreachable"}, "do":
+       ["alert", "restore"]}]})");
+  EXPECT_EQ(trace_.Send(0, Side::kPeer, Error(IcmpWhy::kTimeExceeded)),
+            SD_TAKEN);
+  EXPECT_EQ(trace_.Take(), Lines());
+  trace_.HandOver();
+  trace_.Send(0, Side::kPeer, Error());
+  EXPECT_EQ(trace_.Take(),
+            Lines({"alert 1 by no 1 @0", "ended 1 replied 0 by no 1 @0",
+                   "restore reply"}));
+  trace_.Running();
+  EXPECT_EQ(trace_.Take(), Lines({Passed(Error())}));
+}
+
+TEST_P(DatagramTest, AnErrorThatIsIgnoredComesWithTheReply) {
+  SuspendWith(R"({"handlers": [
+      {"when": {"icmp": "any"}, "do": ["ignore"]}]})");
+  trace_.Send(0, Side::kPeer, Error());
+  EXPECT_EQ(trace_.Take(), Lines());
+  trace_.Send(0, Side::kPeer,
+              UdpTo(kLinkToGuest, peer_, guest_, "it is there after all"));
+  trace_.Take();
+  trace_.Running();
+  EXPECT_EQ(trace_.Take().front(), Passed(Error()));
+}
+
+TEST_P(DatagramTest, AnErrorCanAskForAnotherTry) {
+  SuspendWith(R"({"format": "raw",
+      "retries": {"times": 1, "repeatable": true}, "handlers": [
+        {"when": {"icmp": "any"}, "do": [
+            {"action": "retry", "after": 500}]}]})");
+  trace_.Send(0, Side::kPeer, Error());
+  trace_.Pass(499);
+  EXPECT_EQ(trace_.Take(), Lines());
+  trace_.Pass(1);
+  const Frame question = UdpTo(link_to_peer_, guest_, peer_);
+  EXPECT_EQ(
+      trace_.Take(),
+      Lines({"peer: " + std::to_string(question.bytes.size()) + " bytes"}));
+  trace_.Send(0, Side::kPeer, Error());
+  EXPECT_EQ(trace_.TakeNotices().back(), "restore reply");
+}
+
+TEST_P(DatagramTest, APlanSeesTheErrorsOfAGuestThatRuns) {
+  EXPECT_EQ(trace_.WaitWithPlan(R"({"format": "raw", "handlers": [
+      {"name": "no", "when": {"icmp": "time-exceeded"}, "do": ["discard"]},
+      {"name": "end", "when": {"icmp": "any"}}]})",
+                                wait_),
+            SD_OK);
+  trace_.Take();
+  EXPECT_EQ(trace_.Send(0, Side::kPeer, Error(IcmpWhy::kTimeExceeded)),
+            SD_TAKEN);
+  EXPECT_EQ(trace_.Take(), Lines());
+  EXPECT_EQ(trace_.Send(0, Side::kPeer, Error()), SD_PASS);
+  EXPECT_EQ(trace_.Take(), Lines({"ended 1 replied 0 by end 1 @0"}));
 }
 
 TEST_P(DatagramTest, ADamagedErrorMeansNothing) {
@@ -183,6 +260,62 @@ TEST_F(ConnectionErrorTest, ComesBehindTheBytesAndDoesNotWake) {
   EXPECT_EQ(trace_.Take(),
             Lines({"guest: data 0+5 (40000)",
                    "guest: " + std::to_string(error.bytes.size()) + " bytes"}));
+}
+
+constexpr std::string_view kErrorPlan = R"({"handlers": [
+    {"name": "lost", "when": {"icmp": "unreachable"}}]})";
+
+TEST_F(ConnectionErrorTest, APlanCanWakeByOne) {
+  trace_.WaitWithPlan(kErrorPlan, Trace::WaitOn(talk_));
+  trace_.Send(talk_, Side::kPeer, talk_.Ack(Side::kPeer));
+  trace_.SuspendNow();
+  trace_.Take();
+  const Frame about = talk_.Ack(Side::kGuest);
+  const Address router = Ip("198.51.100.1");
+  trace_.Send(0, Side::kPeer, ErrorAbout(about, router, 1400));
+  trace_.Send(0, Side::kPeer,
+              ErrorAbout(about, router, 0, IcmpWhy::kTimeExceeded));
+  EXPECT_EQ(trace_.Take(), Lines());
+  trace_.HandOver();
+  trace_.Send(0, Side::kPeer, ErrorAbout(about, router));
+  EXPECT_EQ(trace_.Take(),
+            Lines({"ended 1 replied 0 by lost 0 @0", "restore reply"}));
+  trace_.Running();
+  EXPECT_EQ(trace_.Take().size(), 3u);
+  // The connection lives.
+  EXPECT_EQ(trace_.PeerSends(talk_, 5), SD_PASS);
+}
+
+TEST_F(ConnectionErrorTest, APlanSeesThoseOfAGuestThatRuns) {
+  trace_.WaitWithPlan(kErrorPlan, Trace::WaitOn(talk_));
+  trace_.Take();
+  const Address router = Ip("198.51.100.1");
+  Frame damaged = ErrorAbout(request_, router);
+  damaged.bytes.back() ^= 1;
+  EXPECT_EQ(trace_.Send(0, Side::kPeer, damaged), SD_PASS);
+  EXPECT_EQ(trace_.Take(), Lines());
+  EXPECT_EQ(trace_.Send(0, Side::kPeer, ErrorAbout(request_, router)), SD_PASS);
+  EXPECT_EQ(trace_.Take(), Lines({"ended 1 replied 0 by lost 0 @0"}));
+}
+
+TEST_F(ConnectionErrorTest, APlanCanAlertAndWaitOn) {
+  trace_.WaitWithPlan(R"({"format": "http", "handlers": [
+      {"name": "lost", "when": {"icmp": "any"},
+       "do": ["alert", "buffer", "restore"]}]})",
+                      Trace::WaitOn(talk_));
+  trace_.Send(talk_, Side::kPeer, talk_.Ack(Side::kPeer));
+  trace_.SuspendNow();
+  trace_.Take();
+  for (int i = 0; i < 2; ++i) {
+    trace_.Send(0, Side::kPeer,
+                ErrorAbout(talk_.Ack(Side::kGuest), Ip("198.51.100.1")));
+  }
+  EXPECT_EQ(trace_.Take(), Lines({"alert 1 by lost 0 @0"}));
+  const std::string reply = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes";
+  talk_.set_reply(reply);
+  trace_.PeerSends(talk_, static_cast<uint32_t>(reply.size()));
+  EXPECT_EQ(trace_.TakeNotices(),
+            Lines({"ended 1 replied 41 by lost 0 @41", "restore reply"}));
 }
 
 TEST_F(ConnectionErrorTest, OneAboutNothingThatIsUnderWayIsForged) {

@@ -89,6 +89,7 @@ Verdict StubDomain::OnPassingFrame(unsigned port, Side from,
     }
     if (!stubs_.empty() && !NoteArrival(port, packet, now))
       return Verdict::kTaken;
+    NoteError(port, packet, now);
   }
   if (segment == nullptr) return PassInOrder(port, from, packet);
   const bool proposed = judged_ && judged_->why != SD_WHY_NOTHING;

@@ -5,7 +5,9 @@
 
 #include "plan/condition_compiler.h"
 
+#include <array>
 #include <charconv>
+#include <string_view>
 #include <utility>
 
 #include "plan/examination.h"
@@ -16,6 +18,13 @@ namespace {
 
 using nlohmann::json;
 using Kind = PlanCheck::Kind;
+using Errors = PlanCheck::Errors;
+
+constexpr std::array<std::pair<std::string_view, Errors>, 4> kErrors = {
+    {{"any", Errors::kAny},
+     {"unreachable", Errors::kUnreachable},
+     {"port-unreachable", Errors::kPortUnreachable},
+     {"time-exceeded", Errors::kTimeExceeded}}};
 
 // "200", "2xx" or "400-499".
 void ReadStatus(const std::string& text, const std::string& place,
@@ -111,6 +120,10 @@ void ConditionCompiler::ReadChecks(JsonObject& object, Condition* condition) {
   AddFlag(object, "complete", Kind::kComplete, condition);
   AddFlag(object, "fin", Kind::kFin, condition);
   AddFlag(object, "rst", Kind::kReset, condition);
+  if (const auto errors = object.OneOf("icmp", kErrors)) {
+    Add(object.Place("icmp"), {.kind = Kind::kIcmp, .errors = *errors},
+        condition);
+  }
   ReadHeader(object, condition);
   ReadAt(object, condition);
   ReadPattern(object, condition);

@@ -26,6 +26,20 @@ bool SameName(const std::string& a, const std::string& b) {
   return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
 }
 
+bool IsOneOf(IcmpWhy why, PlanCheck::Errors errors) {
+  switch (errors) {
+    case PlanCheck::Errors::kAny:
+      return why != IcmpWhy::kTooBig;
+    case PlanCheck::Errors::kUnreachable:
+      return why == IcmpWhy::kUnreachable || why == IcmpWhy::kPortUnreachable;
+    case PlanCheck::Errors::kPortUnreachable:
+      return why == IcmpWhy::kPortUnreachable;
+    case PlanCheck::Errors::kTimeExceeded:
+      return why == IcmpWhy::kTimeExceeded;
+  }
+  return false;
+}
+
 // The content that makes `percent` of `length`.
 uint64_t ShareOf(uint64_t length, uint64_t percent) {
   return length / 100 * percent + (length % 100 * percent + 99) / 100;
@@ -159,6 +173,16 @@ void Examination::Advance(std::span<const uint8_t> bytes, bool content) {
   if (content) content_ += bytes.size();
 }
 
+void Examination::NoteError(IcmpWhy why) {
+  for (size_t i = 0; i < truths_.size(); ++i) {
+    const PlanCheck& check = plan_->checks[i];
+    if (check.kind == Kind::kIcmp && truths_[i] == Truth::kUndecided &&
+        IsOneOf(why, check.errors)) {
+      truths_[i] = Truth::kYes;
+    }
+  }
+}
+
 bool Examination::Decide(const Facts& facts, const Clock& clock,
                          MessageEnd end) {
   bool news = false;
@@ -214,6 +238,8 @@ Truth Examination::Look(size_t number, const Facts& facts, const Clock& clock,
                     end == MessageEnd::kCompleteByFin);
     case Kind::kReset:
       return enough(end == MessageEnd::kReset);
+    case Kind::kIcmp:
+      return enough(false);  // NoteError() says yes
   }
   return Truth::kNo;
 }

@@ -15,6 +15,7 @@
 #include "plan/message_reader.h"
 #include "plan/plan.h"
 #include "plan/truth.h"
+#include "wire/icmp_why.h"
 #include "wire/serial.h"
 #include "wire/time.h"
 
@@ -58,6 +59,8 @@ class Examination {
   void Late(std::span<const uint8_t> content);
   // As much has come of a content that nobody can look into.
   void Credit(uint64_t content) { content_ += content; }
+  // An error about the connection or the datagrams has come.
+  void NoteError(IcmpWhy why);
   // Decides what can be. Once `end` is given, that is everything. True:
   // something new was.
   bool Decide(const Facts& facts, const Clock& clock, MessageEnd end);

@@ -82,6 +82,15 @@ void Matcher::Feed(std::span<const uint8_t> bytes, Time now) {
   }
 }
 
+bool Matcher::OnError(IcmpWhy why, Time now) {
+  OnTimer(now);
+  if (over_ || ended_ || claim_) return false;
+  examination_.NoteError(why);
+  if (datagrams_) return JudgeErrorOfDatagrams();
+  Judge(MessageEnd::kNot);
+  return claim_.has_value();
+}
+
 void Matcher::End(bool reset, Time now) {
   OnTimer(now);
   if (over_ || ended_) return;
@@ -270,6 +279,20 @@ void Matcher::Judge(MessageEnd end) {
   } else if (FallsToFormat(end)) {
     SetClaim(Step::By::kBuiltIn, 0);
   }
+}
+
+// Nothing is known of a datagram, and nothing is to come.
+bool Matcher::JudgeErrorOfDatagrams() {
+  const Clock clock{.elapsed = now_ - begin_, .quiet = now_ - last_byte_};
+  examination_.Decide(facts(), clock, MessageEnd::kNot);
+  for (size_t i = 0; i < plan_->handlers.size(); ++i) {
+    if (examination_.Evaluate(plan_->handlers[i].when) != Truth::kYes) continue;
+    SetClaim(Step::By::kHandler, static_cast<uint32_t>(i));
+    GoOnWith(true);
+    if (!over_) NextMessage();
+    return true;
+  }
+  return false;
 }
 
 // Whether the built-in rules know by now what to do.

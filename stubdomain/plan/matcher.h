@@ -19,6 +19,7 @@
 #include "plan/plan.h"
 #include "plan/recognizer.h"
 #include "plan/script.h"
+#include "wire/icmp_why.h"
 #include "wire/serial.h"
 #include "wire/time.h"
 
@@ -72,6 +73,7 @@ class Matcher {
           bool datagrams, Time now);
 
   const Plan& plan() const { return *plan_; }
+  bool datagrams() const { return datagrams_; }
 
   // -- events --
 
@@ -80,6 +82,11 @@ class Matcher {
 
   // A stream goes on with these bytes; or a datagram has come.
   void Feed(std::span<const uint8_t> bytes, Time now);
+  // An ICMP error about the connection or the datagrams has come. It is no part
+  // of a stream, in which it counts for the message that is under way; among
+  // datagrams it stands for one, whose handler can only be one that asks for
+  // it. False: there is no such handler.
+  bool OnError(IcmpWhy why, Time now);
   // No more comes: the peer has closed, or the connection is gone. Only
   // handlers take note of that.
   void End(bool reset, Time now);
@@ -136,6 +143,7 @@ class Matcher {
   Time PatienceEnds() const;
 
   // -- what becomes of the message --
+  bool JudgeErrorOfDatagrams();
   void Judge(MessageEnd end);
   bool FallsToFormat(MessageEnd end) const;
   void SetClaim(Step::By by, uint32_t handler);

@@ -16,6 +16,7 @@
 #include "plan/artificial_reply.h"
 #include "plan/pattern.h"
 #include "plan/transform.h"
+#include "wire/icmp_why.h"
 #include "wire/time.h"
 
 namespace stubdomain {
@@ -81,9 +82,18 @@ struct PlanCheck {
     kElapsed,   // `duration` since the wait began
     kFin,       // the peer has closed
     kReset,     // the connection is gone
+    kIcmp,      // an error came that is one of `errors`
+  };
+  // A packet that was too big is none: what is sent in its place may arrive.
+  enum class Errors : uint8_t {
+    kAny,
+    kUnreachable,  // for whatever reason
+    kPortUnreachable,
+    kTimeExceeded,
   };
 
   Kind kind;
+  Errors errors = Errors::kAny;
   uint16_t low = 0;
   uint16_t high = 0;
   uint64_t number = 0;

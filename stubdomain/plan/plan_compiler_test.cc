@@ -90,6 +90,10 @@ TEST(CompilePlan, ErrorsInConditionsNameThePlace) {
             "plan.handlers[0].when.quiet: must be 1 to 4294967295");
   EXPECT_EQ(ErrorOfCondition(R"({"fin": 1})"),
             "plan.handlers[0].when.fin: must be true or false");
+  EXPECT_EQ(ErrorOfCondition(R"({"icmp": "x"})"),
+            "plan.handlers[0].when.icmp: 'x' is not known");
+  EXPECT_EQ(ErrorOfCondition(R"({"icmp": true})"),
+            "plan.handlers[0].when.icmp: must be a string");
   EXPECT_EQ(ErrorOfCondition(R"({"header": {"value": "x"}})"),
             "plan.handlers[0].when.header.name: is missing");
   EXPECT_EQ(ErrorOfCondition(R"({"header": {"name": "x", "value": "", "pattern":

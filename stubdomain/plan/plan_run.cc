@@ -50,6 +50,11 @@ void PlanRun::FeedByByte(std::string_view bytes) {
   for (size_t i = 0; i < bytes.size(); ++i) Feed(bytes.substr(i, 1));
 }
 
+void PlanRun::Error(IcmpWhy why) {
+  matcher_->OnError(why, now_);
+  if (matcher_->follows()) matcher_->GoOn(now_);
+}
+
 void PlanRun::PassUnnoticed(uint64_t milliseconds) {
   now_ += std::chrono::milliseconds(milliseconds);
 }

@@ -31,6 +31,7 @@ class PlanRun {
     matcher_->End(false, now_);
     if (matcher_->follows()) matcher_->GoOn(now_);
   }
+  void Error(IcmpWhy why);
   void Reset() { matcher_->End(true, now_); }
   // Time goes by; timers run only at the end.
   void Pass(uint64_t milliseconds);

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <random>
 
 #include "plan/plan_run.h"
@@ -73,7 +74,7 @@ std::string RandomCondition(Chance& chance, bool http, int depth) {
   };
   static const std::vector<std::string> kPatterns = {"ab", "c[ab]+c", "0$?a",
                                                      "^b", "(?m)^a",  "a.?.?b"};
-  switch (chance.Below(depth < 3 ? 11 : 8)) {
+  switch (chance.Below(depth < 3 ? 12 : 9)) {
     case 0:
       return R"({"bytes": )" + number(120) + "}";
     case 1:
@@ -101,6 +102,11 @@ std::string RandomCondition(Chance& chance, bool http, int depth) {
       if (!http) return R"({"complete": false})";
       return R"({"share": )" + number(100) + "}";
     case 8:
+      return R"({"icmp": ")" +
+             chance.Of<std::string>(
+                 {"any", "unreachable", "port-unreachable", "time-exceeded"}) +
+             R"("})";
+    case 9:
       return R"({"not": )" + RandomCondition(chance, http, depth + 1) + "}";
     default: {
       const char* kind = chance.Below(2) == 0 ? "all" : "any";
@@ -161,19 +167,48 @@ std::string RandomPlan(Chance& chance, bool http) {
 struct Case {
   std::string plan;
   std::string reply;
+  std::vector<ErrorAt> errors;
   bool fin;
 };
+
+std::vector<ErrorAt> RandomErrors(Chance& chance, size_t length) {
+  std::vector<ErrorAt> errors;
+  for (size_t at = chance.Below(2 * length + 2); at <= length;
+       at += 1 + chance.Below(length + 1)) {
+    errors.push_back({at, static_cast<IcmpWhy>(chance.Below(5))});
+  }
+  return errors;
+}
+
+// Pieces of the reply, cut as `size` says, and the errors between them.
+void Feed(PlanRun* run, const Case& c, const std::function<size_t()>& size) {
+  size_t at = 0;
+  const auto until = [&](size_t end) {
+    while (at < end) {
+      const size_t piece = std::min(size(), end - at);
+      run->Feed(std::string_view(c.reply).substr(at, piece));
+      at += piece;
+    }
+  };
+  for (const ErrorAt& error : c.errors) {
+    until(error.at);
+    run->Error(error.why);
+  }
+  until(c.reply.size());
+}
 
 Case RandomCase(uint32_t seed) {
   Chance chance(seed);
   const bool http = chance.Below(3) > 0;
-  return {RandomPlan(chance, http), RandomReply(chance, http),
-          chance.Below(2) == 0};
+  Case c{.plan = RandomPlan(chance, http), .reply = RandomReply(chance, http)};
+  c.errors = RandomErrors(chance, c.reply.size());
+  c.fin = chance.Below(2) == 0;
+  return c;
 }
 
 Lines VerdictAtOnce(const Case& c) {
   PlanRun run(c.plan);
-  run.Feed(c.reply);
+  Feed(&run, c, [&] { return c.reply.size(); });
   if (c.fin) run.Fin();
   return run.Take();
 }
@@ -185,11 +220,7 @@ TEST(PlanCuts, TheVerdictDoesNotDependOnThem) {
     const Case c = RandomCase(seed);
     Chance chance(seed);
     PlanRun run(c.plan);
-    for (size_t at = 0; at < c.reply.size();) {
-      const size_t size = 1 + chance.Below(20);
-      run.Feed(std::string_view(c.reply).substr(at, size));
-      at += size;
-    }
+    Feed(&run, c, [&] { return 1 + chance.Below(20); });
     if (c.fin) run.Fin();
     ASSERT_EQ(run.Take(), VerdictAtOnce(c)) << c.plan << "\n" << c.reply;
   }
@@ -203,7 +234,13 @@ TEST(PlanSerial, AtEachByteItGoesOnElsewhere) {
     const auto take = [&] {
       for (std::string& line : run.Take()) lines.push_back(std::move(line));
     };
-    for (size_t i = 0; i < c.reply.size(); ++i) {
+    auto error = c.errors.begin();
+    for (size_t i = 0; i <= c.reply.size(); ++i) {
+      if (error != c.errors.end() && error->at == i) {
+        run.Error(error++->why);
+        take();
+      }
+      if (i == c.reply.size() || run.matcher().over()) break;
       run.Feed(std::string_view(c.reply).substr(i, 1));
       take();
       if (run.matcher().over()) break;
@@ -262,7 +299,8 @@ TEST(PlanOracle, ASlowMatcherSaysTheSame) {
     const Case c = RandomCase(seed);
     const Compiled compiled = CompilePlan(c.plan);
     ASSERT_NE(compiled.plan, nullptr) << compiled.error;
-    ASSERT_EQ(VerdictAtOnce(c), SlowMatch(*compiled.plan, c.reply, c.fin))
+    ASSERT_EQ(VerdictAtOnce(c),
+              SlowMatch(*compiled.plan, c.reply, c.errors, c.fin))
         << c.plan << "\n"
         << c.reply;
   }

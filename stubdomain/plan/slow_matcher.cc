@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "plan/truth.h"
@@ -80,10 +81,24 @@ Message Parse(Format format, std::string_view text) {
   return message;
 }
 
+bool Counts(IcmpWhy why, PlanCheck::Errors wanted) {
+  static const std::set<std::pair<PlanCheck::Errors, IcmpWhy>> kCounts = {
+      {PlanCheck::Errors::kAny, IcmpWhy::kUnreachable},
+      {PlanCheck::Errors::kAny, IcmpWhy::kPortUnreachable},
+      {PlanCheck::Errors::kAny, IcmpWhy::kTimeExceeded},
+      {PlanCheck::Errors::kAny, IcmpWhy::kParameterProblem},
+      {PlanCheck::Errors::kUnreachable, IcmpWhy::kUnreachable},
+      {PlanCheck::Errors::kUnreachable, IcmpWhy::kPortUnreachable},
+      {PlanCheck::Errors::kPortUnreachable, IcmpWhy::kPortUnreachable},
+      {PlanCheck::Errors::kTimeExceeded, IcmpWhy::kTimeExceeded}};
+  return kCounts.contains({wanted, why});
+}
+
 struct View {
   const Plan& plan;
-  std::string_view text;  // of the message so far
-  Message message;
+  std::string_view text;          // of the message so far
+  std::vector<IcmpWhy> errors{};  // the same
+  Message message{};
   bool fin;       // no more comes
   bool complete;  // the message is
 
@@ -136,6 +151,11 @@ Truth View::Look(const PlanCheck& check) const {
       return enough(complete);
     case PlanCheck::Kind::kFin:
       return enough(fin);
+    case PlanCheck::Kind::kIcmp:
+      for (const IcmpWhy why : errors) {
+        if (Counts(why, check.errors)) return Truth::kYes;
+      }
+      return enough(false);
     default:
       std::abort();
   }
@@ -205,7 +225,8 @@ std::string Scripted(const std::string& source, const View& view) {
 
 }  // namespace
 
-Lines SlowMatch(const Plan& plan, std::string_view reply, bool fin) {
+Lines SlowMatch(const Plan& plan, std::string_view reply,
+                const std::vector<ErrorAt>& errors, bool fin) {
   static constexpr const char* kNames[] = {
       "buffer",    "alert", "ignore", "restore", "discard",
       "transform", "send",  "answer", "retry",   "importance"};
@@ -218,12 +239,19 @@ Lines SlowMatch(const Plan& plan, std::string_view reply, bool fin) {
     bool restored = false;
     // The last round of all is for the peer's close.
     const size_t rounds = reply.size() + (fin ? 1 : 0);
-    size_t n = begin;
-    for (; n <= rounds && !complete; ++n) {
+    // Each round has a second half, for the error that comes behind its byte.
+    size_t half = 2 * begin;
+    for (; half <= 2 * rounds + 1 && !complete; ++half) {
+      const size_t n = half / 2;
       const size_t end = std::min(n, reply.size());
       View view{.plan = plan,
                 .text = reply.substr(begin, end - begin),
                 .fin = n > reply.size()};
+      for (const ErrorAt& error : errors) {
+        if (error.at >= begin && 2 * error.at < half) {
+          view.errors.push_back(error.why);
+        }
+      }
       view.message = Parse(plan.format, view.text);
       view.complete =
           view.message.complete ||
@@ -251,8 +279,8 @@ Lines SlowMatch(const Plan& plan, std::string_view reply, bool fin) {
       }
       if (restored && done == claim->actions.size()) return lines;
     }
-    if (!complete || n > rounds + 1 || n - 1 > reply.size()) return lines;
-    begin = n - 1;
+    begin = (half - 1) / 2;
+    if (!complete || begin > reply.size()) return lines;
   }
 }
 

@@ -20,10 +20,18 @@ inline constexpr char kCountingScript[] =
     "if #message.body > %d then return 'restore' end "
     "if #message.bytes > %d then return 'discard' end";
 
+// An ICMP error that comes once so many bytes of the reply have.
+struct ErrorAt {
+  size_t at;
+  IcmpWhy why;
+};
+
 // What a plan for raw bytes or HTTP says of the whole reply, as lines of
-// PlanRun. It looks at each prefix anew, has an HTTP parser of its own, and
-// knows neither time nor resets. `fin`: the peer closes behind the reply.
+// PlanRun. No two `errors` are at one place. It looks at each prefix anew, has
+// an HTTP parser of its own, and knows neither time nor resets. `fin`: the peer
+// closes behind the reply.
 std::vector<std::string> SlowMatch(const Plan& plan, std::string_view reply,
+                                   const std::vector<ErrorAt>& errors,
                                    bool fin);
 
 }  // namespace stubdomain

@@ -91,6 +91,70 @@ TEST(RawPlan, AnEndCanBeTold) {
   EXPECT_EQ(reset.Take(), Lines({"restore rst 0 @0"}));
 }
 
+constexpr std::string_view kErrors = R"({"format": "raw", "handlers": [
+    {"name": "port", "when": {"icmp": "port-unreachable"}},
+    {"name": "far", "when": {"icmp": "unreachable"}},
+    {"name": "time", "when": {"icmp": "time-exceeded"}},
+    {"name": "any", "when": {"icmp": "any"}}]})";
+
+TEST(IcmpPlan, ErrorsAreToldApart) {
+  const auto claimed = [](IcmpWhy why, bool datagrams) {
+    PlanRun run(kErrors, {}, datagrams);
+    run.Error(why);
+    return run.Take();
+  };
+  for (const bool datagrams : {false, true}) {
+    EXPECT_EQ(claimed(IcmpWhy::kPortUnreachable, datagrams),
+              Lines({"restore port 0 @0"}));
+    EXPECT_EQ(claimed(IcmpWhy::kUnreachable, datagrams),
+              Lines({"restore far 0 @0"}));
+    EXPECT_EQ(claimed(IcmpWhy::kTimeExceeded, datagrams),
+              Lines({"restore time 0 @0"}));
+    EXPECT_EQ(claimed(IcmpWhy::kParameterProblem, datagrams),
+              Lines({"restore any 0 @0"}));
+    // Path MTU discovery goes on by it.
+    EXPECT_EQ(claimed(IcmpWhy::kTooBig, datagrams), Lines());
+  }
+}
+
+TEST(IcmpPlan, OnAStreamItCountsForTheMessageThatIsUnderWay) {
+  PlanRun run(R"({"format": "http", "handlers": [
+      {"name": "go on", "when": {"status": "1xx"}, "do": ["ignore"]},
+      {"name": "lost", "when": {"icmp": "any", "bytes": 3},
+       "do": ["alert", "buffer", "restore"]}]})");
+  run.Error(IcmpWhy::kUnreachable);
+  EXPECT_EQ(run.Take(), Lines());
+  EXPECT_TRUE(run.HandOver());
+  run.Feed("HTTP/1.1 100 Go on\r\n\r\n");
+  EXPECT_EQ(run.Take(), Lines({"alert lost 0 @3", "restore lost 0 @22"}));
+}
+
+TEST(IcmpPlan, OnAStreamTheNextMessageKnowsNothingOfIt) {
+  PlanRun run(R"({"format": "http", "otherwise": "ignore", "handlers": [
+      {"name": "lost", "when": {"icmp": "any", "status": "200"}}]})");
+  run.Feed("HTTP/1.1 100 Go on\r\n");
+  run.Error(IcmpWhy::kUnreachable);
+  run.Feed("\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(run.Take(),
+            Lines({"ignore otherwise 0 @22", "ignore otherwise 1 @60"}));
+}
+
+TEST(IcmpPlan, AmongDatagramsItStandsForOne) {
+  PlanRun run(R"({"format": "dns", "match": {"id": 7}, "handlers": [
+      {"name": "no", "when": {"not": {"rcode": 0}}, "do": ["discard"]},
+      {"name": "lost", "when": {"icmp": "any"}, "do": ["alert", "discard"]}
+      ]})",
+              {}, true);
+  run.Error(IcmpWhy::kPortUnreachable);
+  run.Error(IcmpWhy::kUnreachable);
+  EXPECT_EQ(run.Take(), Lines({"alert lost 0 @0", "discard lost 0 @0",
+                               "alert lost 1 @0", "discard lost 1 @0"}));
+  EXPECT_TRUE(run.HandOver());
+  run.Feed(Answer(7, 3));
+  run.Feed(Answer(7, 0));
+  EXPECT_EQ(run.Take(), Lines({"discard no 2 @20", "restore built-in 3 @40"}));
+}
+
 TEST(RawPlan, TimeThatHasPassedIsNoticedBeforeTheBytesBehindIt) {
   PlanRun run(R"({"format": "raw", "handlers": [
       {"name": "still", "when": {"quiet": 100}},

@@ -102,13 +102,14 @@ void TcpFlow::Progress(GuestHandshake::Result result, Time now,
   });
 }
 
-bool TcpFlow::OnError(const IcmpError& error) {
+bool TcpFlow::IsUnderWay(const IcmpError& error) const {
   const Stream& guest = connection_.guest;
-  if (!guest.syn_seen || error.seq < guest.acked_seq() ||
-      error.seq > guest.next) {
-    return false;
-  }
-  if (error.mtu == 0) return true;
+  return guest.syn_seen && error.seq >= guest.acked_seq() &&
+         error.seq <= guest.next;
+}
+
+void TcpFlow::OnError(const IcmpError& error) {
+  if (error.mtu == 0) return;
   // Nobody is made to send smaller segments than any path takes.
   const bool ipv6 = id().peer.address.family() == Family::kIpv6;
   const uint32_t least = ipv6 ? 1280 : 552;
@@ -116,7 +117,6 @@ bool TcpFlow::OnError(const IcmpError& error) {
   const auto mss = static_cast<uint16_t>(
       std::min(std::max(error.mtu, least) - headers, 65535u));
   connection_.peer.mss = std::min(connection_.peer.mss, mss);
-  return true;
 }
 
 bool TcpFlow::TranslateQuote(const Packet& packet, Frame* frame) const {

@@ -198,9 +198,11 @@ class TcpFlow {
   DetachRefusal ConnectGuest(uint16_t guest_port);
   bool detached() const { return detached_; }
 
-  // An ICMP error that quotes a segment of the guest. False: the guest has
-  // nothing like that under way, so it is forged or late (RFC 5927, 4.1).
-  bool OnError(const IcmpError& error);
+  // Whether an ICMP error quotes a segment that the guest has under way; if
+  // not, it is forged or late (RFC 5927, 4.1).
+  bool IsUnderWay(const IcmpError& error) const;
+  // It has come, and does.
+  void OnError(const IcmpError& error);
   // `packet` is an ICMP error about this flow: gives the frame the numbers that
   // the guest knows. False: it has them.
   bool TranslateQuote(const Packet& packet, Frame* frame) const;

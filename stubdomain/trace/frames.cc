@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "wire/checksum.h"
 #include "wire/headers.h"
 #include "wire/network_order.h"
@@ -46,6 +48,25 @@ Link Broadcast() {
   return link;
 }
 
+// Type and code of an error.
+std::pair<uint8_t, uint8_t> TypeOf(IcmpWhy why, bool ipv6) {
+  switch (why) {
+    case IcmpWhy::kUnreachable:
+      return {ipv6 ? kIcmpv6Unreachable : kIcmpUnreachable, 0};
+    case IcmpWhy::kPortUnreachable:
+      if (ipv6) return {kIcmpv6Unreachable, kIcmpv6PortUnreachable};
+      return {kIcmpUnreachable, kIcmpPortUnreachable};
+    case IcmpWhy::kTooBig:
+      if (ipv6) return {kIcmpv6TooBig, 0};
+      return {kIcmpUnreachable, kIcmpFragmentationNeeded};
+    case IcmpWhy::kTimeExceeded:
+      return {ipv6 ? kIcmpv6TimeExceeded : kIcmpTimeExceeded, 0};
+    case IcmpWhy::kParameterProblem:
+      break;
+  }
+  return {ipv6 ? kIcmpv6ParameterProblem : kIcmpParameterProblem, 0};
+}
+
 }  // namespace
 
 Frame UdpTo(const Link& link, const Endpoint& source,
@@ -75,7 +96,8 @@ Frame PingTo(const Link& link, const Address& source,
   return Finish(std::move(bytes), 2);
 }
 
-Frame ErrorAbout(const Frame& quoted, const Address& router, uint16_t mtu) {
+Frame ErrorAbout(const Frame& quoted, const Address& router, uint16_t mtu,
+                 IcmpWhy why) {
   const Packet packet = Parsed(quoted);
   const IpHeader& ip = *packet.ip;
   const bool ipv6 = ip.source.family() == Family::kIpv6;
@@ -84,13 +106,10 @@ Frame ErrorAbout(const Frame& quoted, const Address& router, uint16_t mtu) {
   std::vector<uint8_t> bytes =
       Headers(kLinkToGuest, router, ip.source,
               ipv6 ? kProtocolIcmpv6 : kProtocolIcmp, 64, 8 + length);
-  if (ipv6) {
-    bytes.push_back(mtu != 0 ? kIcmpv6TooBig : kIcmpv6Unreachable);
-    bytes.push_back(0);
-  } else {
-    bytes.push_back(kIcmpUnreachable);
-    bytes.push_back(mtu != 0 ? kIcmpFragmentationNeeded : 3);
-  }
+  const auto [type, code] =
+      mtu != 0 ? TypeOf(IcmpWhy::kTooBig, ipv6) : TypeOf(why, ipv6);
+  bytes.push_back(type);
+  bytes.push_back(code);
   Append16(&bytes, 0);
   Append32(&bytes, mtu);
   bytes.insert(bytes.end(), quote.begin(), quote.end());

@@ -20,8 +20,9 @@ Frame UdpTo(const Link& link, const Endpoint& source,
 Frame PingTo(const Link& link, const Address& source,
              const Address& destination);
 // An ICMP or ICMPv6 error of `router` that quotes the beginning of `quoted`,
-// which the guest sent: unreachable, or with an `mtu`, too big.
-Frame ErrorAbout(const Frame& quoted, const Address& router, uint16_t mtu = 0);
+// which the guest sent: for that reason, or with an `mtu`, too big.
+Frame ErrorAbout(const Frame& quoted, const Address& router, uint16_t mtu = 0,
+                 IcmpWhy why = IcmpWhy::kPortUnreachable);
 // The pieces of a datagram like UdpTo()'s with a payload, of which the first
 // has `first` bytes of transport header and payload; IPv4.
 std::vector<Frame> Fragmented(const Frame& datagram, size_t first);

@@ -204,6 +204,16 @@ std::optional<Ending> ListenerStub::JudgeDatagram(
                   payload.size(), *effects);
 }
 
+std::optional<Ending> ListenerStub::JudgeError(IcmpWhy why, const TcpFlow* flow,
+                                               const Means& means, Time now,
+                                               PlanEffects* effects) {
+  const auto ending =
+      Conclude(watch_->OnError(why, means, now, effects),
+               flow != nullptr ? ReplyBytes(*flow) : 0, *effects);
+  Place(effects);
+  return ending;
+}
+
 std::optional<Ending> ListenerStub::JudgeTime(const TcpFlow* flow,
                                               const Means& means, Time now,
                                               PlanEffects* effects) {

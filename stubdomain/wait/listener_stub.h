@@ -130,6 +130,11 @@ class ListenerStub {
   std::optional<Ending> JudgeDatagram(std::span<const uint8_t> payload,
                                       const Means& means, Time now,
                                       PlanEffects* effects);
+  // Whether it ends by an ICMP error about `flow`, or, null, about the
+  // datagrams that it is for. It has a plan.
+  std::optional<Ending> JudgeError(IcmpWhy why, const TcpFlow* flow,
+                                   const Means& means, Time now,
+                                   PlanEffects* effects);
   // Whether it ends by the time, `bytes` after the reply began. To be called at
   // watch_deadline().
   std::optional<Ending> JudgeTime(const TcpFlow* flow, const Means& means,

@@ -156,6 +156,15 @@ ReplyWatch::Result ReplyWatch::OnDatagram(std::span<const uint8_t> payload,
   return Settle(means, now, effects);
 }
 
+ReplyWatch::Result ReplyWatch::OnError(IcmpWhy why, const Means& means,
+                                       Time now, PlanEffects* effects) {
+  const bool claimed = matcher_.OnError(why, now);
+  const Result result = Settle(means, now, effects);
+  return result == Result::kWait && !claimed && matcher_.datagrams()
+             ? Result::kReset
+             : result;
+}
+
 ReplyWatch::Result ReplyWatch::OnTimer(const Means& means, Time now,
                                        PlanEffects* effects) {
   matcher_.OnTimer(now);

@@ -56,6 +56,10 @@ class ReplyWatch {
                 PlanEffects* effects);
   Result OnDatagram(std::span<const uint8_t> payload, const Means& means,
                     Time now, PlanEffects* effects);
+  // An ICMP error about what the guest has sent. Without a handler that asks
+  // for it, kReset if the reply is a datagram: nothing else follows.
+  Result OnError(IcmpWhy why, const Means& means, Time now,
+                 PlanEffects* effects);
   Result OnTimer(const Means& means, Time now, PlanEffects* effects);
   // It has woken the guest, and something follows once that runs: then OnFlow()
   // is called again, and returns kReplied once all is done.

@@ -76,13 +76,14 @@ Malformed ParseUdp(Packet* packet) {
 
 // What an error quotes: an IP header and at least eight bytes behind it. An
 // error about anything else than TCP and UDP is not looked into.
-void ParseQuote(Bytes quote, size_t offset, uint32_t mtu, Packet* packet) {
+void ParseQuote(Bytes quote, size_t offset, IcmpWhy why, uint32_t mtu,
+                Packet* packet) {
   const bool ipv6 = packet->ip->source.family() == Family::kIpv6;
   if (quote.size() < (ipv6 ? kIpv6Header : kIpv4Header) ||
       quote[0] >> 4 != (ipv6 ? 6 : 4)) {
     return;
   }
-  IcmpError error;
+  IcmpError error{.why = why};
   const size_t header = ipv6 ? kIpv6Header : size_t{quote[0]} % 16 * 4;
   constexpr size_t kQuoted = 8;
   if (header < kIpv4Header || quote.size() < header + kQuoted) return;
@@ -101,6 +102,22 @@ void ParseQuote(Bytes quote, size_t offset, uint32_t mtu, Packet* packet) {
   packet->body = error;
 }
 
+IcmpWhy WhyOf(uint8_t type, uint8_t code) {
+  if (type == kIcmpTimeExceeded) return IcmpWhy::kTimeExceeded;
+  if (type == kIcmpParameterProblem) return IcmpWhy::kParameterProblem;
+  if (code == kIcmpPortUnreachable) return IcmpWhy::kPortUnreachable;
+  return code == kIcmpFragmentationNeeded ? IcmpWhy::kTooBig
+                                          : IcmpWhy::kUnreachable;
+}
+
+IcmpWhy WhyOfIpv6(uint8_t type, uint8_t code) {
+  if (type == kIcmpv6TimeExceeded) return IcmpWhy::kTimeExceeded;
+  if (type == kIcmpv6ParameterProblem) return IcmpWhy::kParameterProblem;
+  if (type == kIcmpv6TooBig) return IcmpWhy::kTooBig;
+  return code == kIcmpv6PortUnreachable ? IcmpWhy::kPortUnreachable
+                                        : IcmpWhy::kUnreachable;
+}
+
 Malformed ParseIcmp(Packet* packet) {
   const Bytes bytes = TransportOf(*packet);
   if (bytes.size() < kIcmpHeader + 4) return Malformed::kTransport;
@@ -108,11 +125,10 @@ Malformed ParseIcmp(Packet* packet) {
     packet->body = EchoRequest{bytes.subspan(kIcmpHeader)};
   } else if (bytes[0] == kIcmpUnreachable || bytes[0] == kIcmpTimeExceeded ||
              bytes[0] == kIcmpParameterProblem) {
-    const bool too_big =
-        bytes[0] == kIcmpUnreachable && bytes[1] == kIcmpFragmentationNeeded;
+    const IcmpWhy why = WhyOf(bytes[0], bytes[1]);
     ParseQuote(bytes.subspan(kIcmpHeader + 4),
-               packet->ip->transport_offset + kIcmpHeader + 4,
-               too_big ? Get16(bytes, 6) : 0, packet);
+               packet->ip->transport_offset + kIcmpHeader + 4, why,
+               why == IcmpWhy::kTooBig ? Get16(bytes, 6) : 0, packet);
   }
   return Malformed::kNo;
 }
@@ -149,9 +165,10 @@ Malformed ParseIcmpv6(Packet* packet) {
     return ParseNeighbourSolicitation(packet);
   } else if (bytes[0] >= kIcmpv6Unreachable &&
              bytes[0] <= kIcmpv6ParameterProblem) {
+    const IcmpWhy why = WhyOfIpv6(bytes[0], bytes[1]);
     ParseQuote(bytes.subspan(kIcmpHeader + 4),
-               packet->ip->transport_offset + kIcmpHeader + 4,
-               bytes[0] == kIcmpv6TooBig ? Get32(bytes, 4) : 0, packet);
+               packet->ip->transport_offset + kIcmpHeader + 4, why,
+               why == IcmpWhy::kTooBig ? Get32(bytes, 4) : 0, packet);
   }
   return Malformed::kNo;
 }

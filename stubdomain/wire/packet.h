@@ -14,6 +14,7 @@
 
 #include "wire/address.h"
 #include "wire/frame.h"
+#include "wire/icmp_why.h"
 #include "wire/seq.h"
 #include "wire/tcp_options.h"
 
@@ -107,6 +108,7 @@ struct NeighbourSolicitation {
 struct IcmpError {
   Address source;
   Address destination;
+  IcmpWhy why = IcmpWhy::kUnreachable;
   uint8_t protocol = 0;  // TCP or UDP
   uint16_t source_port = 0;
   uint16_t destination_port = 0;

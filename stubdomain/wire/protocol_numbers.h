@@ -37,6 +37,7 @@ inline constexpr uint8_t kIcmpParameterProblem = 12;
 inline constexpr uint8_t kIcmpv6Unreachable = 1;
 inline constexpr uint8_t kIcmpv6PortUnreachable = 4;  // a code of it
 inline constexpr uint8_t kIcmpv6TooBig = 2;
+inline constexpr uint8_t kIcmpv6TimeExceeded = 3;
 inline constexpr uint8_t kIcmpv6ParameterProblem = 4;
 inline constexpr uint8_t kIcmpv6EchoRequest = 128;
 inline constexpr uint8_t kIcmpv6EchoReply = 129;

@@ -52,6 +52,18 @@ class TapNetwork(Namespace):
         self.run(command, "-D", *rule)
 
     @contextlib.contextmanager
+    def rejection(self, family):
+        """To all TCP from the guest an ICMP error is the answer for a while."""
+        command = "iptables" if family == 4 else "ip6tables"
+        error = ("icmp-host-unreachable" if family == 4
+                 else "icmp6-addr-unreachable")
+        rule = ["INPUT", "-i", TAP, "-p", "tcp", "-j", "REJECT",
+                "--reject-with", error]
+        self.run(command, "-A", *rule)
+        yield
+        self.run(command, "-D", *rule)
+
+    @contextlib.contextmanager
     def no_resets(self, family):
         """The namespace's kernel sends no RST for a while."""
         command = "iptables" if family == 4 else "ip6tables"

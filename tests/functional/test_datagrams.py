@@ -91,3 +91,30 @@ def test_port_that_is_closed(asked, tap_vm, family):
     output = waiter.wait(TIMEOUT).output
     assert output.startswith("reset")
     assert "refused" in output
+
+
+def test_refused_question_is_asked_again(asked, tap_vm, tap_network, family):
+    """The server restarts; the program never hears "connection refused"."""
+    job, server, guest = asked
+    stub = wait_for_datagram(tap_vm, server, guest, plan={
+        "format": "raw",
+        "retries": {"times": 100, "after": 300, "repeatable": True},
+        "handlers": [{"name": "away", "when": {"icmp": "port-unreachable"},
+                      "do": ["alert", {"action": "retry", "after": 300}]}]})
+    tap_vm.suspend()
+    address = server.getsockname()
+    server.close()
+    for _ in range(2):
+        alert = tap_vm.wait_event("STUBDOMAIN_ALERT")
+        assert alert["stub"] == stub and alert["claim"]["handler"] == "away"
+    assert tap_vm.run_state() == "paused"
+    kind = socket.AF_INET if family == 4 else socket.AF_INET6
+    with tap_network.make_socket(kind, socket.SOCK_DGRAM) as restarted:
+        restarted.bind(address)
+        restarted.settimeout(TIMEOUT)
+        assert restarted.recvfrom(2048)[0] == b"question\n"
+        for i in range(3):
+            restarted.sendto(b"answer %d\n" % i, guest)
+        assert tap_vm.wait_restored()["reason"] == "reply"
+        assert job.wait(TIMEOUT).output == (
+            "answer 0\nanswer 1\nanswer 2\nstatus 0\n")

@@ -167,3 +167,25 @@ def test_connection_that_no_stub_waits_for(tap_vm, tap_network, policy):
         client.connect((GUEST[4], 7000))
     assert client.recv(100) == b"hello\n"
     client.close()
+
+
+def test_error_of_the_network_is_alerted(tap_vm, tap_network, tap_peer, family):
+    """The connection outlives it, and the guest sleeps on."""
+    body = noise(30_000)
+    program, connection, _ = suspend_on_wait(
+        tap_vm, tap_peer, f"--bytes {1 << 30}", host=HOST[family])
+    stub = tap_vm.cmd("stubdomain-listen", flow={
+        "peer": {"host": HOST[family], "port": tap_peer.port}}, plan={
+            "format": "http", "handlers": [
+                {"name": "path", "when": {"icmp": "unreachable"},
+                 "do": ["alert", "buffer", "restore"]}]})["stub"]
+    with tap_network.rejection(family):
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 30000\r\n\r\n")
+        alert = tap_vm.wait_event("STUBDOMAIN_ALERT")
+        assert alert["stub"] == stub and alert["claim"]["handler"] == "path"
+        assert tap_vm.sleeps_on(0.3)
+    connection.send(body)
+    assert tap_vm.wait_event("STUBDOMAIN_REPLY")["claim"]["handler"] == "path"
+    tap_vm.wait_restored()
+    connection.close()
+    assert program.finish().sha256 == sha256(body)

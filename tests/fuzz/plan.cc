@@ -1,8 +1,10 @@
 // Fuzz target: a plan, run over a reply that is cut and handed over.
 //
 //   u8   bits: 0 datagrams, 1 HEAD, 2 CONNECT, 3 waits for a 100, 4 young,
-//        5 the peer closes in the end, 6 it resets
+//        5 the peer closes in the end, 6 it resets, 7 an ICMP error comes
 //   u16  length of the plan, then it, as JSON
+//   u8   bit 7: which error
+//   u16  bit 7: behind how many bytes of the reply
 //   ...  the reply
 //
 // What it transforms, and what scripts say, stays within its bounds. What it
@@ -94,14 +96,28 @@ void Run(Input input) {
   Check((compiled.plan == nullptr) != compiled.error.empty(),
         "a plan is compiled, or there is an error");
   if (compiled.plan == nullptr) return;
+  const bool fails = (bits & 128) != 0;
+  const auto why = static_cast<IcmpWhy>(fails ? input.U8() % 5 : 0);
+  const size_t wanted = fails ? input.U16() : 0;
   const auto reply = input.Rest();
+  const size_t at = fails ? wanted % (reply.size() + 1) : 0;
+  const auto error = [&](Matcher& matcher) {
+    if (fails) matcher.OnError(why, kNow);
+  };
   const auto end = [bits](Matcher& matcher) {
     if ((bits & 96) != 0) matcher.End((bits & 64) != 0, kNow);
   };
 
   Matcher whole(compiled.plan, request, datagrams, kNow);
   std::vector<Step> expected;
-  whole.Feed(reply, kNow);
+  whole.Feed(reply.first(at), kNow);
+  GoOn(whole, reply.first(at));
+  error(whole);
+  GoOn(whole, reply.first(at));
+  // A datagram may be empty; nothing of a stream is.
+  if (!datagrams || !fails || at < reply.size()) {
+    whole.Feed(reply.subspan(at), kNow);
+  }
   GoOn(whole, reply);
   end(whole);
   GoOn(whole, reply);
@@ -112,16 +128,24 @@ void Run(Input input) {
 
   Matcher cut(compiled.plan, request, datagrams, kNow);
   std::vector<Step> steps;
-  for (const uint8_t& byte : reply) {
-    cut.Feed({&byte, 1}, kNow);
+  const auto go_on = [&] {
     TakeSteps(cut, &steps);
     if (cut.follows()) {
       HandOver(&cut, compiled.plan, datagrams);
       cut.GoOn(kNow);
       TakeSteps(cut, &steps);
     }
+    if (!cut.over()) HandOver(&cut, compiled.plan, datagrams);
+  };
+  for (size_t i = 0; i <= reply.size(); ++i) {
+    if (i == at) {
+      error(cut);
+      go_on();
+    }
+    if (i == reply.size() || cut.over()) break;
+    cut.Feed(reply.subspan(i, 1), kNow);
+    go_on();
     if (cut.over()) break;
-    HandOver(&cut, compiled.plan, datagrams);
   }
   end(cut);
   GoOn(cut, {});
