@@ -56,6 +56,10 @@ BAD = [
     ({**GOOD, "plan": {"handlers": [{"when": {"any": [{"pattern":
                                                        {"regex": "a("}}]}}]}},
      ["plan.handlers[0].when.any[0].pattern.regex: missing )"]),
+    ({**GOOD, "plan": {"handlers": [{"when": {"icmp": "x"}}]}},
+     ["icmp", "'x'"]),
+    ({**GOOD, "plan": {"handlers": [{"when": {"icmp": True}}]}},
+     ["plan.handlers[0].when.icmp"]),
     ({**GOOD, "plan": {"handlers": [{"when": {"bytes": -1}}]}},
      ["plan.handlers[0].when.bytes"]),
     ({**GOOD, "plan": {"handlers": [

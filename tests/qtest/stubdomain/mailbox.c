@@ -194,6 +194,9 @@ static const struct {
     { "plan-action", "{'op': 'wait', 'plan': {'handlers': [{'when': "
       "{'bytes': 1}, 'do': ['alert', {'action': 'alert', 'at': 1}]}]}, "
       FLOW "}", STUBDOMAIN_RESULT_SYNTAX, "plan.handlers[0].do[1].at" },
+    { "plan-icmp", "{'op': 'wait', 'plan': {'handlers': [{'when': "
+      "{'icmp': true}}]}, " FLOW "}",
+      STUBDOMAIN_RESULT_SYNTAX, "plan.handlers[0].when.icmp" },
     { "plan-send", "{'op': 'wait', 'plan': {'handlers': [{'when': "
       "{'bytes': 1}, 'do': ['alert', {'action': 'send', 'bytes': '0g'}]}]}, "
       FLOW "}", STUBDOMAIN_RESULT_REFUSED, "plan.handlers[0].do[1].bytes" },
