@@ -14,6 +14,7 @@
 #include "qapi/qapi-visit-stubdomain.h"
 #include "qapi/qobject-input-visitor.h"
 #include "qapi/qobject-output-visitor.h"
+#include "qobject/qdict.h"
 #include "qobject/qjson.h"
 #include "qobject/qstring.h"
 #include "hw/stubdomain/stubdomain.h"
@@ -24,18 +25,59 @@
 /* Ended waits in one response; INT_ENDED says that more are left. */
 #define RESULTS_MAX 256
 
+/*
+ * Why QEMU's visitor has refused a request. Of an element of a list of actions
+ * it does not say which one it is; the core does.
+ */
+static Error *with_place(QObject *request, Error *refused)
+{
+    QDict *dict = qobject_to(QDict, request);
+    QDict *plan = dict ? qobject_to(QDict, qdict_get(dict, "plan")) : NULL;
+    StubdomainPlan *read = NULL;
+    g_autoptr(GString) json = NULL;
+    char problem[1024];
+    sd_plan *compiled;
+    Visitor *visitor;
+
+    if (!plan) {
+        return refused;
+    }
+    visitor = qobject_input_visitor_new(QOBJECT(plan));
+    visit_type_StubdomainPlan(visitor, NULL, &read, NULL);
+    visit_free(visitor);
+    if (read) {
+        qapi_free_StubdomainPlan(read);
+        return refused; /* by something else */
+    }
+    json = qobject_to_json(QOBJECT(plan));
+    compiled = sd_plan_new(json->str, json->len, true, problem,
+                           sizeof(problem));
+    if (compiled) {
+        sd_plan_free(compiled);
+        return refused;
+    }
+    error_free(refused);
+    refused = NULL;
+    error_setg(&refused, "%s", problem);
+    return refused;
+}
+
 static StubdomainGuestRequest *parse_request(const char *text, Error **errp)
 {
     QObject *object = qobject_from_json(text, errp);
     StubdomainGuestRequest *request = NULL;
+    Error *refused = NULL;
     Visitor *visitor;
 
     if (!object) {
         return NULL;
     }
     visitor = qobject_input_visitor_new(object);
-    visit_type_StubdomainGuestRequest(visitor, NULL, &request, errp);
+    visit_type_StubdomainGuestRequest(visitor, NULL, &request, &refused);
     visit_free(visitor);
+    if (refused) {
+        error_propagate(errp, with_place(object, refused));
+    }
     qobject_unref(object);
     return request;
 }

@@ -56,6 +56,11 @@ BAD = [
     ({**GOOD, "plan": {"handlers": [{"when": {"any": [{"pattern":
                                                        {"regex": "a("}}]}}]}},
      ["plan.handlers[0].when.any[0].pattern.regex: missing )"]),
+    ({**GOOD, "plan": {"handlers": [{"when": {"bytes": 1}, "do": [17]}]}},
+     ["StubdomainPlanAction"]),
+    ({**GOOD, "plan": {"handlers": [{"when": {"bytes": 1},
+                                     "do": [{"action": 5}]}]}},
+     ["plan.handlers[0].do[0].action"]),
     ({**GOOD, "plan": {"handlers": [{"when": {"icmp": "x"}}]}},
      ["icmp", "'x'"]),
     ({**GOOD, "plan": {"handlers": [{"when": {"icmp": True}}]}},

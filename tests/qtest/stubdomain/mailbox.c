@@ -194,6 +194,14 @@ static const struct {
     { "plan-action", "{'op': 'wait', 'plan': {'handlers': [{'when': "
       "{'bytes': 1}, 'do': ['alert', {'action': 'alert', 'at': 1}]}]}, "
       FLOW "}", STUBDOMAIN_RESULT_SYNTAX, "plan.handlers[0].do[1].at" },
+    { "plan-action-number", "{'op': 'check', 'plan': {'handlers': [{'when': "
+      "{'bytes': 1}, 'do': ['alert', 17]}]}}", STUBDOMAIN_RESULT_SYNTAX,
+      "plan.handlers[0].do[1]: must be a string or an object" },
+    { "plan-action-name", "{'op': 'check', 'plan': {'handlers': [{'when': "
+      "{'bytes': 1}, 'do': ['alert', {'action': 'x'}]}]}}",
+      STUBDOMAIN_RESULT_SYNTAX, "plan.handlers[0].do[1].action: 'x'" },
+    { "plan-late-null", "{'op': 'wait', 'plan': {'late': [null]}, " FLOW "}",
+      STUBDOMAIN_RESULT_SYNTAX, "plan.late[0]: must be" },
     { "plan-icmp", "{'op': 'wait', 'plan': {'handlers': [{'when': "
       "{'icmp': true}}]}, " FLOW "}",
       STUBDOMAIN_RESULT_SYNTAX, "plan.handlers[0].when.icmp" },
