@@ -83,6 +83,9 @@ const char *RefusalText(sd_refusal refusal) {
       return "suspends are inhibited too often already";
     case SD_REFUSED_NOT_INHIBITED:
       return "suspends are not inhibited by whoever asks";
+    case SD_REFUSED_BUFFER:
+      return "is for the reply on a TCP connection that says what it has "
+             "received, and has 1 to 64 pages";
     case SD_REFUSED_TOO_MANY_STUBS:
       return "there are too many listener stubs";
     case SD_REFUSED_UNKNOWN_STUB:
@@ -227,6 +230,18 @@ void sd_on_suspended(sd_stub *stub, uint64_t now) {
 
 void sd_on_suspend_failed(sd_stub *stub, uint64_t now) {
   Guard([&] { stub->domain.OnSuspendFailed(TimeFromNs(now)); });
+}
+
+uint32_t sd_next_buffer(const sd_stub *stub, uint32_t after,
+                        struct sd_buffer *buffer) {
+  return Guard([&] { return stub->domain.NextBuffer(after, buffer); });
+}
+
+size_t sd_take_reply(sd_stub *stub, uint32_t number, uint8_t *bytes, size_t max,
+                     uint64_t now) {
+  return Guard([&] {
+    return stub->domain.TakeReply(number, {bytes, max}, TimeFromNs(now));
+  });
 }
 
 void sd_on_running(sd_stub *stub, uint64_t now) {

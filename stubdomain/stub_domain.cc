@@ -13,6 +13,7 @@
 
 #include "plan/sd_plan.h"
 #include "wait/flow_names.h"
+#include "wait/reply_buffer.h"
 
 namespace stubdomain {
 namespace {
@@ -197,6 +198,11 @@ sd_refusal StubDomain::MayLay(const sd_wait& wait) const {
   }
   if (const sd_refusal refusal = CheckWait(wait); refusal != SD_OK) {
     return refusal;
+  }
+  if (wait.buffer != nullptr &&
+      (wait.protocol != SD_TCP || wait.accept != SD_ACCEPT_NONE ||
+       !wait.has_received || !IsSound(*wait.buffer))) {
+    return SD_REFUSED_BUFFER;
   }
   return wait.accept == SD_ACCEPT_ANSWER && !acceptor_.seeded()
              ? SD_REFUSED_NO_SEED

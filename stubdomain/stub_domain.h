@@ -91,6 +91,9 @@ class StubDomain {
   void OnStopped(Time now);
   void OnSuspended(Time now);
   void OnSuspendFailed(Time now);
+  // See sd_next_buffer() and sd_take_reply().
+  uint32_t NextBuffer(uint32_t after, sd_buffer* buffer) const;
+  size_t TakeReply(uint32_t number, std::span<uint8_t> bytes, Time now);
   void OnRunning(Time now);
   void OnReset(Time now);
 
@@ -183,6 +186,8 @@ class StubDomain {
   // the guest is not to have it.
   bool OnAwaited(const ListenerStub& stub, unsigned port, const Packet& packet,
                  const Ending& ending, Time now);
+  // Null: its reply goes to the socket.
+  const sd_buffer* BufferOf(const ListenerStub& stub) const;
   // Of an answered connection, before it is known who it is.
   uint16_t AnswerWindow() const;
 

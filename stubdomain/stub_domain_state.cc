@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::array<uint8_t, 8> kMagic = {'S', 'T', 'U', 'B',
                                            'D', 'O', 'M', '\n'};
-constexpr uint32_t kVersion = 10;
+constexpr uint32_t kVersion = 11;
 constexpr size_t kCrcLength = 4;
 
 // The order of the parts, each of which there is once.

@@ -232,6 +232,23 @@ static bool waiter_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
     return true;
 }
 
+static bool buffer_from_qapi(const StubdomainWait *wait, enum sd_owner owner,
+                             struct sd_wait *out, Error **errp)
+{
+    struct sd_buffer *buffer;
+
+    if (!wait->buffer) {
+        return true;
+    }
+    if (owner != SD_OWNER_GUEST) {
+        error_setg(errp, "buffer: only for waits of the guest");
+        return false;
+    }
+    buffer = g_new(struct sd_buffer, 1);
+    out->buffer = buffer;
+    return stubdomain_buffer_from_qapi(wait->buffer, buffer, errp);
+}
+
 bool stubdomain_wait_from_qapi(StubdomainPCI *dev, const StubdomainWait *wait,
                                enum sd_owner owner, struct sd_wait *out,
                                Error **errp)
@@ -261,8 +278,13 @@ bool stubdomain_wait_from_qapi(StubdomainPCI *dev, const StubdomainWait *wait,
     out->depth = (enum sd_depth)wait->depth;
     out->has_evict_delay = wait->has_evict_delay;
     out->evict_delay_ms = wait->evict_delay;
-    return waiter_from_qapi(wait, owner, out, errp) &&
-           plan_from_qapi(dev, wait->plan, out, errp);
+    if (waiter_from_qapi(wait, owner, out, errp) &&
+        buffer_from_qapi(wait, owner, out, errp) &&
+        plan_from_qapi(dev, wait->plan, out, errp)) {
+        return true;
+    }
+    stubdomain_wait_clear(out);
+    return false;
 }
 
 bool stubdomain_check_plan(StubdomainPCI *dev, StubdomainPlan *plan,
@@ -279,6 +301,8 @@ void stubdomain_wait_clear(struct sd_wait *wait)
 {
     sd_plan_free(wait->plan);
     wait->plan = NULL;
+    g_free((void *)wait->buffer);
+    wait->buffer = NULL;
 }
 
 static StubdomainEndpoint *endpoint_to_qapi(const struct sd_address *address)

@@ -162,6 +162,7 @@ static uint32_t lay_stub(StubdomainPCI *dev, const StubdomainWait *wait,
                          refusal == SD_REFUSED_PLAN_RETRIES ? "" :
                          refusal == SD_REFUSED_UNKNOWN_THREAD ? "thread: " :
                          refusal == SD_REFUSED_CLASS_NAME ? "class: " :
+                         refusal == SD_REFUSED_BUFFER ? "buffer: " :
                          refusal == SD_REFUSED_APPLICATION_NAME ?
                          "application: " :
                          "flow: ", errp);

@@ -304,6 +304,7 @@ static void vm_changed(void *opaque, bool running, RunState state)
     if (dev->file) {
         suspend_file_mark_live(dev->file);
     }
+    stubdomain_fill_buffers(dev);
     sd_on_running(dev->core, stubdomain_now());
     stubdomain_kick(dev);
 }

@@ -10,6 +10,7 @@
 #include "plan/sd_plan.h"
 #include "state/saved_time.h"
 #include "wait/flow_names.h"
+#include "wait/reply_buffer.h"
 
 namespace stubdomain {
 namespace {
@@ -124,6 +125,9 @@ ListenerStub::ListenerStub(uint32_t number, const sd_wait& wait, Time now)
   }
   if (wait.expected_ms != 0) {
     expected_ = std::chrono::milliseconds(wait.expected_ms);
+  }
+  if (wait.buffer != nullptr) {
+    buffer_ = std::make_unique<sd_buffer>(*wait.buffer);
   }
   suspends_ = wait.suspend;
   if (wait.timeout_ms != 0) {
@@ -328,6 +332,8 @@ void ListenerStub::Save(Writer& writer, Time now) const {
   writer.U64(handler_.bytes());
   writer.Bool(watch_ != nullptr);
   if (watch_ != nullptr) watch_->Save(writer, now);
+  writer.Bool(buffer_ != nullptr);
+  if (buffer_ != nullptr) SaveBuffer(*buffer_, writer);
   SaveTime(timeout_, now, writer);
   writer.Bool(suspends_);
   SaveTime(proposal_, now, writer);
@@ -362,6 +368,10 @@ ListenerStub ListenerStub::Load(Reader& reader, Time now) {
   if (reader.Bool()) {
     stub.watch_ = ReplyWatch::Load(reader, stub.kind_ == Kind::kPair, now);
     if (stub.watch_ == nullptr) reader.Fail();
+  }
+  if (reader.Bool()) {
+    stub.buffer_ = std::make_unique<sd_buffer>(LoadBuffer(reader));
+    if (stub.kind_ != Kind::kReply) reader.Fail();
   }
   stub.timeout_ = LoadTime(reader, now);
   stub.suspends_ = reader.Bool();

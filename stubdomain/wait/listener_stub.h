@@ -94,6 +94,12 @@ class ListenerStub {
   // When it proposes to suspend the VM; kNever: it does not, or not any more.
   Time proposal() const { return proposal_; }
   void Propose(Time at) { proposal_ = at; }
+  // Where its reply may be written; null: nowhere.
+  const sd_buffer* buffer() const { return buffer_.get(); }
+  void DropBuffer() { buffer_.reset(); }
+  // Bytes of the peer's stream that the program had read when it was laid; with
+  // kReply.
+  uint64_t before() const { return before_; }
   // It was laid to propose, and may again.
   bool suspends() const { return suspends_; }
 
@@ -187,6 +193,7 @@ class ListenerStub {
   DepthWish depth_wish_;
   DefaultHandler handler_;             // without a plan
   std::unique_ptr<ReplyWatch> watch_;  // with one
+  std::unique_ptr<sd_buffer> buffer_;
   Time timeout_ = kNever;
   bool suspends_ = false;
   Time proposal_ = kNever;

@@ -115,6 +115,15 @@ void ListenerStubs::ForgetAnswered() {
   waiters_.ForgetAnswered();
 }
 
+void ListenerStubs::DropBuffers(const TcpFlow& flow) {
+  for (const ListenerStub* stub : by_flow_.On(flow)) {
+    stubs_.at(stub->number()).DropBuffer();
+  }
+  for (const ListenerStub* stub : answered_by_flow_.On(flow)) {
+    answered_.at(stub->number()).DropBuffer();
+  }
+}
+
 void ListenerStubs::StopExpecting(Time now) {
   if (overdue_.First() > now) return;
   for (const uint64_t number : overdue_.Until(now)) {

@@ -49,6 +49,8 @@ class ListenerStubs {
   // `number` is open, and answered from now on.
   void Answer(uint32_t number);
   void ForgetAnswered();
+  // No reply on the flow goes into the guest's memory any more.
+  void DropBuffers(const TcpFlow& flow);
   // Replies that are overdue by now are not expected any more.
   void StopExpecting(Time now);
 
@@ -61,6 +63,7 @@ class ListenerStubs {
   const StubsByFlow& by_flow() const { return by_flow_; }
   // The same of those that are answered.
   size_t answered() const { return answered_.size(); }
+  const Stubs& all_answered() const { return answered_; }
   const StubsByFlow& answered_by_flow() const { return answered_by_flow_; }
 
   // By their times, kNever included: when they time out, when their plans have

@@ -78,4 +78,19 @@ enum {
 /* the VM is about to be suspended: get ready, and say "prepared" */
 #define STUBDOMAIN_INT_SUSPENDING (1u << 2)
 
+/*
+ * Memory that a reply may be written into (StubdomainBuffer in
+ * qapi/stubdomain.json). Each page begins with the nonce and the page's index,
+ * 32 bits, little endian. If they are all there when the guest is about to run
+ * again, the reply's first bytes are written from DATA of the first page on,
+ * over whatever the others begin with; their number is written to COUNT; and the
+ * nonce of the first page is cleared. Else nothing is.
+ */
+#define STUBDOMAIN_BUFFER_PAGE      4096
+#define STUBDOMAIN_BUFFER_PAGES_MAX 64
+#define STUBDOMAIN_BUFFER_NONCE     16 /* bytes, at the begin of each page */
+#define STUBDOMAIN_BUFFER_INDEX     16 /* where that is */
+#define STUBDOMAIN_BUFFER_COUNT     24 /* 32 bits, little endian; first page */
+#define STUBDOMAIN_BUFFER_DATA      32
+
 #endif

@@ -157,6 +157,12 @@ bool stubdomain_filter_send(FilterStubdomain *filter, enum sd_side to,
 /* Drop what waits for the guest in the NICs' queues. */
 void stubdomain_drop_queued(StubdomainPCI *dev);
 
+/* buffer.c */
+bool stubdomain_buffer_from_qapi(const StubdomainBuffer *buffer,
+                                 struct sd_buffer *out, Error **errp);
+/* With the vCPUs stopped, right before they run again. */
+void stubdomain_fill_buffers(StubdomainPCI *dev);
+
 /* convert.c: between QAPI's types and the core's. */
 bool stubdomain_wait_from_qapi(StubdomainPCI *dev, const StubdomainWait *wait,
                                enum sd_owner owner, struct sd_wait *out,

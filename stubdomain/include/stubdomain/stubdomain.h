@@ -171,6 +171,7 @@ enum sd_refusal {
     SD_REFUSED_APPLICATION_NAME,   /* longer than SD_APPLICATION_MAX */
     SD_REFUSED_TOO_MANY_INHIBITS,
     SD_REFUSED_NOT_INHIBITED,      /* not by that owner */
+    SD_REFUSED_BUFFER,             /* see struct sd_buffer */
 };
 
 const char *sd_refusal_text(enum sd_refusal refusal);
@@ -201,6 +202,19 @@ struct sd_flow_id {
 };
 
 enum sd_protocol { SD_TCP, SD_UDP };
+
+/* Memory of the guest that a reply may be written into. */
+#define SD_BUFFER_PAGES_MAX 64
+#define SD_BUFFER_PAGE_SIZE 4096
+#define SD_NONCE_LENGTH 16
+
+struct sd_buffer {
+    uint8_t nonce[SD_NONCE_LENGTH];     /* by which the glue knows the pages */
+    uint32_t pages;                     /* 1 to SD_BUFFER_PAGES_MAX */
+    uint64_t page[SD_BUFFER_PAGES_MAX]; /* where they begin, aligned */
+    uint32_t length;                    /* bytes that they have room for, at
+                                         * least 1 */
+};
 
 /* What becomes of a new connection while the guest is stopped. */
 enum sd_accept {
@@ -256,6 +270,8 @@ struct sd_wait {
     enum sd_depth depth;    /* of the suspend, while this wait is open */
     bool has_evict_delay;   /* false: the policy's */
     uint32_t evict_delay_ms; /* from the stop of the vCPUs to the eviction */
+    const struct sd_buffer *buffer; /* with SD_TCP, SD_ACCEPT_NONE and .received:
+                             * see sd_next_buffer(); NULL: none */
 };
 
 struct sd_stub_info {
@@ -523,6 +539,22 @@ void sd_on_suspended(sd_stub *stub, uint64_t now);
 /* The suspend failed after sd_on_stopped(); the glue runs the vCPUs and
  * reports sd_on_running(). Before sd_on_stopped(): the suspend never began. */
 void sd_on_suspend_failed(sd_stub *stub, uint64_t now);
+/*
+ * Replies that go into the guest's memory instead of its socket. To be asked for
+ * right before sd_on_running(), with the vCPUs still stopped: the first wait
+ * behind number `after` that has a buffer, and ended since they stopped, while
+ * the guest had nothing of its reply; 0: there is none (any more).
+ */
+uint32_t sd_next_buffer(const sd_stub *stub, uint32_t after,
+                        struct sd_buffer *buffer);
+/*
+ * Takes the reply of such a wait, as far as it has come in order and fits in
+ * `max` and in its buffer, out of the connection, which then goes on behind it
+ * as if the peer had never sent it. Returns how many bytes these are; 0: none,
+ * all goes to the socket. Of several waits on one connection, one can have it.
+ */
+size_t sd_take_reply(sd_stub *stub, uint32_t number, uint8_t *bytes, size_t max,
+                     uint64_t now);
 /* The vCPUs run, whoever started them. */
 void sd_on_running(sd_stub *stub, uint64_t now);
 /* The guest was reset: its flows and its waits are gone. A suspended one is
