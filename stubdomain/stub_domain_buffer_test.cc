@@ -52,8 +52,8 @@ class BufferTest : public testing::Test {
     const size_t taken = sd_take_reply(trace_.stub(), number, bytes.data(),
                                        bytes.size(), trace_.now());
     for (size_t i = 0; i < taken; ++i) {
-      EXPECT_EQ(bytes[i], talk_.Byte(Side::kPeer,
-                                     position + static_cast<uint32_t>(i)));
+      EXPECT_EQ(bytes[i],
+                talk_.Byte(Side::kPeer, position + static_cast<uint32_t>(i)));
     }
     return taken;
   }

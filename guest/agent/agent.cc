@@ -82,6 +82,7 @@ void Agent::Start() {
 
 void Agent::Stop() {
   device_.Write(STUBDOMAIN_REG_INT_ENABLE, 0);
+  buffers_.clear();
   for (const auto& [stub, client] : clients_) {
     Cancel(stub);
     BeginReturn(client, Ended{stub, Outcome::kCancelled, 0});
@@ -218,8 +219,17 @@ void Agent::OnRequest(ClientId client, const Caller& caller,
 
 void Agent::Wait(ClientId client, const Caller& caller,
                  const WaitRequest& request,
-                 const std::vector<UniqueFd>& sockets) {
+                 std::span<const UniqueFd> sockets) {
   const uid_t uid = caller.uid;
+  int memory = -1;
+  if (request.buffer != 0) {
+    if (sockets.size() != 2 || request.detach) {
+      throw RequestError(Reason::kInvalid,
+                         "'buffer': expected one socket, and then its memory");
+    }
+    memory = sockets.back().get();
+    sockets = sockets.first(1);
+  }
   if (sockets.empty() != request.flow.has_value()) {
     throw RequestError(Reason::kInvalid,
                        "a wait names its connection by a socket that comes "
@@ -265,6 +275,9 @@ void Agent::Wait(ClientId client, const Caller& caller,
       message["class"] = request.request_class;
     }
     messages.push_back(std::move(message));
+  }
+  if (request.buffer != 0) {
+    OfferBuffer(client, request.buffer, memory, messages.front());
   }
   if (request.detach) {
     DetachAndWait(client, uid, request, std::move(messages.front()),
@@ -407,6 +420,7 @@ void Agent::SendHistory(ClientId client) {
 }
 
 void Agent::OnGone(ClientId client) {
+  buffers_.erase(client);
   if (inhibitors_.erase(client)) Undo({{"op", "allow"}});
   if (const auto node = threads_.extract(client)) {
     Undo({{"op", "leave"}, {"thread", node.mapped().number}});
@@ -433,6 +447,7 @@ std::optional<uint32_t> Agent::TakeBack(ClientId client) {
   const auto node = stubs_.extract(client);
   if (node.empty()) return std::nullopt;
   EndThreadsWait(client);
+  buffers_.erase(client);
   for (const uint32_t stub : node.mapped()) {
     clients_.erase(stub);
     Cancel(stub);
@@ -493,6 +508,7 @@ void Agent::FetchResults() {
     CancelOthers(client, number);
     const auto stubs = std::move(stubs_.extract(client).mapped());
     EndThreadsWait(client);
+    buffers_.erase(client);
     Ended ended{number, *outcome, *bytes};
     if (const json* claim = reader.Object("claim")) {
       ended.handler =

@@ -17,6 +17,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -25,6 +26,7 @@
 #include "agent/device.h"
 #include "agent/hooks.h"
 #include "agent/mailbox.h"
+#include "agent/pinned_buffer.h"
 #include "agent/proc_net.h"
 #include "agent/program_threads.h"
 #include "agent/wall_clock.h"
@@ -40,6 +42,9 @@ inline constexpr int kMaxInterruptRounds = 16;
 // to acknowledge, and how often.
 inline constexpr std::chrono::seconds kMaxBusy{30};
 inline constexpr int kBusyIntervalMs = 10;
+// Waits with memory for their reply, which the kernel cannot move meanwhile.
+// Who comes beyond finds its reply in the socket.
+inline constexpr size_t kMaxBuffers = 64;
 
 class Agent {
  public:
@@ -64,6 +69,7 @@ class Agent {
     std::function<std::vector<ProcessThread>(pid_t)> list_threads =
         [](pid_t process) { return ListThreads(process); };
     std::function<Clock::time_point()> now = Clock::now;
+    PinnedBuffer::Translate translate = PhysicalAddress;
   };
 
   // `device` and `clock` must outlive the agent.
@@ -117,7 +123,10 @@ class Agent {
   };
 
   void Wait(ClientId client, const Caller& caller, const WaitRequest& request,
-            const std::vector<UniqueFd>& sockets);
+            std::span<const UniqueFd> sockets);
+  // Adds to a wait message that the reply may be written to `memory`.
+  void OfferBuffer(ClientId client, uint32_t length, int memory,
+                   nlohmann::json& message);
   // What the device is to be told about a wait, or how it is over already.
   std::variant<nlohmann::json, Ended> ProbeFlow(uid_t uid,
                                                 const WaitRequest& request);
@@ -171,6 +180,7 @@ class Agent {
   // In the order of the client's sockets.
   std::map<ClientId, std::vector<uint32_t>> stubs_;
   std::map<ClientId, Detached> detached_;
+  std::map<ClientId, PinnedBuffer> buffers_;
   std::map<ClientId, Thread> threads_;
   ProgramThreads program_threads_;
   std::map<ClientId, ProgramThreads::Place> waiting_threads_;

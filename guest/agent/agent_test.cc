@@ -13,6 +13,7 @@
 #include "agent/fake_wall_clock.h"
 #include "agent/loopback.h"
 #include "agent/loopback_parameters.h"
+#include "stubdomain-guest.h"
 
 namespace stubdomain {
 namespace {
@@ -92,6 +93,8 @@ class AgentTest : public testing::Test {
   std::vector<Hook> hooks_;
   Ops ops_before_hooks_;
   Agent::Clock::time_point now_;
+  // Of the next page; nothing: it cannot be told.
+  std::optional<uint64_t> address_ = 0;
   std::vector<Sent> sent_;
   Agent agent_{
       device_,
@@ -115,7 +118,12 @@ class AgentTest : public testing::Test {
              EXPECT_EQ(process, kProcess);
              return threads_;
            },
-       .now = [this] { return now_; }}};
+       .now = [this] { return now_; },
+       .translate =
+           [this](const void*) {
+             if (address_) *address_ += 4096;
+             return address_;
+           }}};
 };
 
 // -- threads of programs that do not register --
@@ -919,6 +927,90 @@ TEST_F(AgentTest, StatusIsTheDevicesAndTheAgents) {
   EXPECT_EQ(status.at("waits"), 1);
   EXPECT_EQ(status.at("interrupts"), "fake");
   EXPECT_EQ(status.at("stubs").size(), 1u);
+}
+
+// The memory of a buffer for `size` bytes.
+class Memory {
+ public:
+  explicit Memory(size_t size) { sdg_buffer_make(size, &buffer_); }
+  ~Memory() { sdg_buffer_free(&buffer_); }
+  int fd() const { return buffer_.memory; }
+  // The first byte of the nonce, which is not 0.
+  uint8_t mark() const {
+    return *(static_cast<const uint8_t*>(buffer_.data) - 32);
+  }
+
+ private:
+  sdg_buffer buffer_{};
+};
+
+TEST_F(AgentTest, AWaitWithMemoryNamesItsPages) {
+  const Memory memory(5000);
+  RequestSet(1, R"({"op":"wait","buffer":5000})",
+             {loopback_.guest(), memory.fd()});
+  const uint32_t stub = TakeAnswer().answer.at("stub");
+  const json wait = device_.LastRequest();
+  EXPECT_EQ(wait.at("buffer").at("length"), 5000);
+  EXPECT_EQ(wait.at("buffer").at("pages"), (json{0x1000, 0x2000}));
+  EXPECT_NE(memory.mark(), 0);
+  device_.EndWait(stub, "replied", 3);
+  agent_.OnInterrupt();
+  EXPECT_EQ(TakeAnswer().answer.at("outcome"), "replied");
+  EXPECT_EQ(memory.mark(), 0);
+}
+
+TEST_F(AgentTest, MemoryIsTakenBackWithItsWait) {
+  const Memory gone(100);
+  const Memory cancelled(100);
+  const Memory stopped(100);
+  RequestSet(1, R"({"op":"wait","buffer":100})",
+             {loopback_.guest(), gone.fd()});
+  agent_.OnGone(1);
+  EXPECT_EQ(gone.mark(), 0);
+  RequestSet(2, R"({"op":"wait","buffer":100})",
+             {loopback_.guest(), cancelled.fd()});
+  Request(2, R"({"op":"cancel"})");
+  EXPECT_EQ(cancelled.mark(), 0);
+  RequestSet(3, R"({"op":"wait","buffer":100})",
+             {loopback_.guest(), stopped.fd()});
+  EXPECT_NE(stopped.mark(), 0);
+  agent_.Stop();
+  EXPECT_EQ(stopped.mark(), 0);
+}
+
+TEST_F(AgentTest, MemoryNeedsOneSocket) {
+  const std::string text = "'buffer': expected one socket, and then its memory";
+  const Memory memory(100);
+  Request(1, R"({"op":"wait","buffer":100})", loopback_.guest());
+  ExpectError("invalid", text);
+  RequestSet(1, R"({"op":"wait","buffer":100})",
+             {loopback_.guest(), loopback_.guest(), memory.fd()});
+  ExpectError("invalid", text);
+  RequestSet(1, R"({"op":"wait","buffer":100,"detach":true})",
+             {loopback_.guest(), memory.fd()});
+  ExpectError("invalid", text);
+  RequestSet(1, R"({"op":"wait","buffer":262113})",
+             {loopback_.guest(), memory.fd()});
+  ExpectError("invalid", "'buffer': expected a whole number from 1 to 262112");
+}
+
+TEST_F(AgentTest, BeyondTheBoundThereIsNoMemory) {
+  const Memory memory(100);
+  for (Agent::ClientId client = 1; client <= kMaxBuffers + 1; ++client) {
+    RequestSet(client, R"({"op":"wait","buffer":100})",
+               {loopback_.guest(), memory.fd()});
+    EXPECT_EQ(device_.LastRequest().contains("buffer"), client <= kMaxBuffers);
+    TakeAnswer();
+  }
+}
+
+TEST_F(AgentTest, WithoutAddressesTheWaitIsLaidAllTheSame) {
+  address_.reset();
+  const Memory memory(100);
+  RequestSet(1, R"({"op":"wait","buffer":100})",
+             {loopback_.guest(), memory.fd()});
+  EXPECT_TRUE(TakeAnswer().answer.contains("stub"));
+  EXPECT_FALSE(device_.LastRequest().contains("buffer"));
 }
 
 }  // namespace

@@ -69,7 +69,12 @@ class ServingAgent {
              [](const Endpoint& guest, const Endpoint& peer) {
                return FindSocket(guest, peer);
              },
-         .interrupts = "fake"});
+         .interrupts = "fake",
+         // Memory has no address that means anything to the fake device.
+         .translate =
+             [](const void* page) {
+               return reinterpret_cast<uintptr_t>(page);
+             }});
     agent.Start();
     server_->Run(agent,
                  {{stop_.get(), [this] { server_->Stop(); }},

@@ -138,6 +138,8 @@ struct sdg_end {
     /* Index of the socket that it is about. 0 as well when the wait ended
      * without one: it was taken back. */
     size_t socket;
+    uint64_t buffered; /* bytes of the reply in the buffer, see sdg_wait_into();
+                        * else 0 */
 };
 
 /* Sockets of one wait. */
@@ -176,6 +178,38 @@ int sdg_wait_cancel(int wait);
 /* Begin a wait, and block until it ends. Returns as the functions above. */
 int sdg_wait_any(const int *fds, size_t count,
                  const struct sdg_options *options, struct sdg_end *end);
+
+/*
+ * Memory that the host may write a reply into while the machine sleeps, so that
+ * it is there when the program goes on. `data`: page-aligned but for 32 bytes,
+ * `size` bytes long. The rest is the library's.
+ *
+ * sdg_buffer_make() makes one of 1 to SDG_MAX_BUFFER bytes; it can be used for
+ * many waits, one at a time. sdg_buffer_free() gives it back, after the wait.
+ */
+#define SDG_MAX_BUFFER 262112
+struct sdg_buffer {
+    void *data;
+    size_t size;
+    int memory; /* a descriptor, closed on exec */
+};
+int sdg_buffer_make(size_t size, struct sdg_buffer *buffer);
+void sdg_buffer_free(struct sdg_buffer *buffer);
+
+/*
+ * As sdg_wait_any() for one TCP connection, with a buffer. Afterwards the first
+ * end->buffered bytes of what the connection has brought are in the buffer, and
+ * all that follows is in the socket: the program has read them, in effect. 0:
+ * all is in the socket as ever, because the machine did not sleep, something of
+ * the reply had come before it did, or the memory could not be used. Then the
+ * content of the buffer says nothing. During the wait nobody may read from the
+ * socket, nor use the buffer, nor fork() and use it in both processes.
+ *
+ * `options`: may be NULL. `end`: its size must have room for `buffered`.
+ * An error means that nothing is in the buffer.
+ */
+int sdg_wait_into(int fd, const struct sdg_buffer *buffer,
+                  const struct sdg_options *options, struct sdg_end *end);
 
 /*
  * Register a thread of this program: the machine is suspended only when enough

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -53,6 +54,24 @@ struct End {
   sdg_outcome outcome;
   uint64_t bytes;
   size_t socket;  // index of the socket that it is about
+};
+
+// Memory for a reply, see sdg_wait_into().
+class Buffer {
+ public:
+  explicit Buffer(size_t size) {
+    if (const int error = sdg_buffer_make(size, &buffer_)) throw Error(error);
+  }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer() { sdg_buffer_free(&buffer_); }
+  const sdg_buffer& get() const { return buffer_; }
+  std::span<std::byte> data() const {
+    return {static_cast<std::byte*>(buffer_.data), buffer_.size};
+  }
+
+ private:
+  sdg_buffer buffer_{};
 };
 
 namespace internal {
@@ -139,7 +158,7 @@ class Wait {
   int fd() const { return wait_; }
   // The end if there is one; the wait is over then.
   std::optional<End> Poll() {
-    sdg_end end{sizeof(end), SDG_REPLIED, 0, 0};
+    sdg_end end{sizeof(end), SDG_REPLIED, 0, 0, 0};
     const int error = sdg_wait_poll(wait_, &end);
     if (error == SDG_PENDING) return std::nullopt;
     wait_ = -1;
@@ -166,7 +185,7 @@ class Wait {
 // Waits, and blocks until that ends. UDP and listening sockets as well.
 inline End WaitFor(std::span<const int> fds, const Options& options = {}) {
   const sdg_options c = internal::ToC(options);
-  sdg_end end{sizeof(end), SDG_REPLIED, 0, 0};
+  sdg_end end{sizeof(end), SDG_REPLIED, 0, 0, 0};
   if (const int error = sdg_wait_any(fds.data(), fds.size(), &c, &end)) {
     throw Error(error);
   }
@@ -174,6 +193,20 @@ inline End WaitFor(std::span<const int> fds, const Options& options = {}) {
 }
 inline End WaitFor(int fd, const Options& options = {}) {
   return WaitFor(std::span<const int>(&fd, 1), options);
+}
+
+// The same, with a buffer. In `reply`: what of the reply is in it; what follows
+// is in the socket.
+inline End WaitInto(int fd, const Buffer& buffer,
+                    std::span<const std::byte>* reply,
+                    const Options& options = {}) {
+  const sdg_options c = internal::ToC(options);
+  sdg_end end{sizeof(end), SDG_REPLIED, 0, 0, 0};
+  if (const int error = sdg_wait_into(fd, &buffer.get(), &c, &end)) {
+    throw Error(error);
+  }
+  *reply = buffer.data().first(end.buffered);
+  return {end.outcome, end.bytes, end.socket};
 }
 
 }  // namespace sdg

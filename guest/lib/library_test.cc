@@ -11,7 +11,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <future>
 #include <thread>
@@ -452,6 +454,70 @@ TEST_F(LibraryTest, MessageAtTheBoundIsReadAndBeyondRefused) {
   } catch (const RequestError& error) {
     EXPECT_STREQ(error.what(), "the message is longer than 16384 bytes");
   }
+}
+
+// What the device does to memory of this process: the fake agent has told the
+// addresses that it has here.
+void Fill(const json& wait, const std::string& reply) {
+  const json& pages = wait.at("buffer").at("pages");
+  const auto page = [&](size_t i) {
+    return reinterpret_cast<uint8_t*>(pages.at(i).get<uintptr_t>());
+  };
+  std::memset(page(0), 0, 24);
+  const auto count = static_cast<uint32_t>(reply.size());
+  std::memcpy(page(0) + 24, &count, sizeof(count));
+  for (size_t i = 0; i < reply.size(); ++i) {
+    page((i + 32) / 4096)[(i + 32) % 4096] = static_cast<uint8_t>(reply[i]);
+  }
+}
+
+TEST_F(LibraryTest, AReplyIsInTheBuffer) {
+  StartAgent();
+  const sdg::Buffer buffer(6000);
+  const std::string reply(5000, 'x');
+  for (int round = 0; round < 2; ++round) {
+    auto waiting = std::async([&] {
+      std::span<const std::byte> taken;
+      const sdg::End end = sdg::WaitInto(loopback_.guest(), buffer, &taken,
+                                         {.plan = R"({"bytes": 5000})"});
+      EXPECT_EQ(end.outcome, SDG_REPLIED);
+      EXPECT_EQ(end.bytes, 5000u);
+      return std::string(reinterpret_cast<const char*>(taken.data()),
+                         taken.size());
+    });
+    AwaitWaits(1);
+    // The second time, all of it is in the socket.
+    if (round == 0) Fill(device_.LastRequest(), reply);
+    EndWait("replied", 5000);
+    EXPECT_EQ(waiting.get(), round == 0 ? reply : "");
+  }
+}
+
+TEST_F(LibraryTest, AReplyIsInTheBufferThoughTheAgentIsGone) {
+  StartAgent();
+  const sdg::Buffer buffer(100);
+  auto waiting = std::async([&] {
+    std::span<const std::byte> taken;
+    const sdg::End end = sdg::WaitInto(loopback_.guest(), buffer, &taken);
+    EXPECT_EQ(end.bytes, 5u);
+    return taken.size();
+  });
+  AwaitWaits(1);
+  Fill(device_.LastRequest(), "reply");
+  StopAgent();
+  EXPECT_EQ(waiting.get(), 5u);
+}
+
+TEST_F(LibraryTest, ABufferAndAPlaceForWhatIsInItAreNeeded) {
+  sdg_end end{sizeof(end), SDG_REPLIED, 0, 0, 0};
+  EXPECT_EQ(sdg_wait_into(loopback_.guest(), nullptr, nullptr, &end),
+            SDG_INVALID);
+  const sdg::Buffer buffer(100);
+  EXPECT_EQ(sdg_wait_into(loopback_.guest(), &buffer.get(), nullptr, nullptr),
+            SDG_INVALID);
+  end.size = offsetof(sdg_end, buffered);
+  EXPECT_EQ(sdg_wait_into(loopback_.guest(), &buffer.get(), nullptr, &end),
+            SDG_INVALID);
 }
 
 }  // namespace

@@ -3,14 +3,19 @@
 // Copyright (c) 2026 The Stubdomain authors
 // SPDX-License-Identifier: GPL-2.0-or-later
 
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstring>
 #include <exception>
 #include <span>
@@ -20,6 +25,7 @@
 #include <utility>
 #include <variant>
 
+#include "hw/stubdomain/regs.h"
 #include "lib/client.h"
 #include "protocol/json_reader.h"
 #include "stubdomain-guest.h"
@@ -94,6 +100,13 @@ Struct Known(const Struct* theirs) {
   return known;
 }
 
+// Of the memory of a buffer, in whole pages.
+size_t SizeOf(size_t length) {
+  const size_t size = STUBDOMAIN_BUFFER_DATA + length;
+  return (size + STUBDOMAIN_BUFFER_PAGE - 1) / STUBDOMAIN_BUFFER_PAGE *
+         STUBDOMAIN_BUFFER_PAGE;
+}
+
 Client StartWait(std::span<const int> fds, const char* plan_json,
                  uint32_t timeout_ms, WaitRequest request = {}) {
   const bool detach = request.detach;
@@ -120,8 +133,7 @@ Client StartWait(std::span<const int> fds, const char* plan_json,
   return client;
 }
 
-Client BeginWait(const int* fds, size_t count, const sdg_options* options) {
-  const sdg_options known = Known(options);
+WaitRequest RequestOf(const sdg_options& known) {
   if (known.flags & ~SDG_NO_SUSPEND) {
     throw RequestError(Reason::kInvalid, "the flags are not known");
   }
@@ -140,14 +152,21 @@ Client BeginWait(const int* fds, size_t count, const sdg_options* options) {
   if (known.request_class != nullptr) {
     request.request_class = known.request_class;
   }
-  return StartWait({fds, count}, known.plan_json, known.timeout_ms,
-                   std::move(request));
+  return request;
 }
 
-void TakeEnd(const Ended& ended, sdg_end* end) {
+Client BeginWait(std::span<const int> fds, const sdg_options* options,
+                 uint32_t buffer = 0) {
+  const sdg_options known = Known(options);
+  WaitRequest request = RequestOf(known);
+  request.buffer = buffer;
+  return StartWait(fds, known.plan_json, known.timeout_ms, std::move(request));
+}
+
+void TakeEnd(const Ended& ended, sdg_end* end, uint64_t buffered = 0) {
   if (end == nullptr) return;
   const sdg_end whole{end->size, static_cast<sdg_outcome>(ended.outcome),
-                      ended.bytes, ended.socket.value_or(0)};
+                      ended.bytes, ended.socket.value_or(0), buffered};
   std::memcpy(end, &whole, std::min(end->size, sizeof(whole)));
 }
 
@@ -159,6 +178,71 @@ int TakeResult(const Answer& answer, sdg_result* result) {
     result->outcome = static_cast<sdg_outcome>(ended->outcome);
     result->bytes = ended->bytes;
   }
+  return SDG_OK;
+}
+
+// Both may be told by the host while no instruction of this program runs.
+struct Offer {
+  explicit Offer(const sdg_buffer& buffer)
+      : begin(static_cast<uint8_t*>(buffer.data) - STUBDOMAIN_BUFFER_DATA) {
+    count().store(0);
+  }
+  // From here on nothing more is written there. Returns how much was.
+  uint32_t Withdraw() const {
+    std::atomic_ref(*reinterpret_cast<uint64_t*>(begin)).store(0);
+    return count().load();
+  }
+  std::atomic_ref<uint32_t> count() const {
+    return std::atomic_ref(
+        *reinterpret_cast<uint32_t*>(begin + STUBDOMAIN_BUFFER_COUNT));
+  }
+
+  uint8_t* const begin;
+};
+
+int WaitInto(int fd, const sdg_buffer* buffer, const sdg_options* options,
+             sdg_end* end) {
+  if (buffer == nullptr || buffer->data == nullptr || end == nullptr ||
+      end->size < offsetof(sdg_end, buffered) + sizeof(end->buffered)) {
+    throw RequestError(Reason::kInvalid,
+                       "there is no buffer, or nowhere to say what is in it");
+  }
+  const Offer offer(*buffer);
+  const int fds[] = {fd, buffer->memory};
+  Ended ended{std::nullopt, Outcome::kReplied, 0};
+  try {
+    ended = BeginWait(fds, options, static_cast<uint32_t>(buffer->size))
+                .ReceiveEnd({&fd, 1});
+  } catch (...) {
+    // Nobody says so, but the reply may be there.
+    ended.bytes = offer.Withdraw();
+    if (ended.bytes == 0) throw;
+  }
+  TakeEnd(ended, end, offer.Withdraw());
+  return SDG_OK;
+}
+
+int MakeBuffer(size_t size, sdg_buffer* buffer) {
+  if (size == 0 || size > SDG_MAX_BUFFER) {
+    throw RequestError(
+        Reason::kInvalid,
+        "expected 1 to " + std::to_string(SDG_MAX_BUFFER) + " bytes");
+  }
+  UniqueFd memory(
+      memfd_create("stubdomain-reply", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  const size_t whole = SizeOf(size);
+  void* mapped = MAP_FAILED;
+  if (memory && ftruncate(memory.get(), static_cast<off_t>(whole)) == 0 &&
+      fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SHRINK) == 0) {
+    mapped = mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_SHARED,
+                  memory.get(), 0);
+  }
+  if (mapped == MAP_FAILED) {
+    throw std::system_error(errno, std::generic_category(),
+                            "memory for a reply");
+  }
+  *buffer = {static_cast<uint8_t*>(mapped) + STUBDOMAIN_BUFFER_DATA, size,
+             memory.Release()};
   return SDG_OK;
 }
 
@@ -185,6 +269,7 @@ int WaitDetached(int* fd, const char* plan_json, uint32_t timeout_ms,
 }
 
 static_assert(kMaxSockets == SDG_MAX_SOCKETS);
+static_assert(kMaxBuffer == SDG_MAX_BUFFER);
 static_assert(static_cast<int>(Outcome::kReplied) == SDG_REPLIED &&
               static_cast<int>(Outcome::kClosed) == SDG_CLOSED &&
               static_cast<int>(Outcome::kReset) == SDG_RESET &&
@@ -236,7 +321,7 @@ SDG_EXPORT int sdg_wait_finish(int wait, sdg_result* result) {
 SDG_EXPORT int sdg_wait_begin(const int* fds, size_t count,
                               const sdg_options* options) {
   return Guard([&] {
-    return stubdomain::BeginWait(fds, count, options).Release().Release();
+    return stubdomain::BeginWait({fds, count}, options).Release().Release();
   });
 }
 
@@ -274,10 +359,27 @@ SDG_EXPORT int sdg_wait_cancel(int wait) {
 SDG_EXPORT int sdg_wait_any(const int* fds, size_t count,
                             const sdg_options* options, sdg_end* end) {
   return Guard([&] {
-    Client client = stubdomain::BeginWait(fds, count, options);
+    Client client = stubdomain::BeginWait({fds, count}, options);
     stubdomain::TakeEnd(client.ReceiveEnd({fds, count}), end);
     return static_cast<int>(SDG_OK);
   });
+}
+
+SDG_EXPORT int sdg_buffer_make(size_t size, sdg_buffer* buffer) {
+  return Guard([&] { return stubdomain::MakeBuffer(size, buffer); });
+}
+
+SDG_EXPORT void sdg_buffer_free(sdg_buffer* buffer) {
+  if (buffer->data == nullptr) return;
+  munmap(static_cast<uint8_t*>(buffer->data) - STUBDOMAIN_BUFFER_DATA,
+         stubdomain::SizeOf(buffer->size));
+  close(buffer->memory);
+  *buffer = {nullptr, 0, -1};
+}
+
+SDG_EXPORT int sdg_wait_into(int fd, const sdg_buffer* buffer,
+                             const sdg_options* options, sdg_end* end) {
+  return Guard([&] { return stubdomain::WaitInto(fd, buffer, options, end); });
 }
 
 SDG_EXPORT int sdg_register(const char* name, uint32_t* thread) {

@@ -97,6 +97,8 @@ WaitRequest ParseWait(JsonReader& reader) {
   wait.thread = number("thread", UINT32_MAX);
   wait.tid = number("tid", INT32_MAX);
   wait.importance = number("importance", kMaxImportance);
+  wait.buffer =
+      static_cast<uint32_t>(reader.Number("buffer", 1, kMaxBuffer).value_or(0));
   wait.elapsed_ms = number("elapsed", UINT32_MAX);
   wait.depth = reader.String("depth").value_or("");
   if (const auto delay = reader.Number("evict-delay", 0, UINT32_MAX)) {
@@ -144,6 +146,7 @@ std::string Encode(const Request& request) {
     if (wait->detach) object["detach"] = true;
     if (wait->thread != 0) object["thread"] = wait->thread;
     if (wait->tid != 0) object["tid"] = wait->tid;
+    if (wait->buffer != 0) object["buffer"] = wait->buffer;
     if (wait->importance != 0) object["importance"] = wait->importance;
     if (wait->elapsed_ms != 0) object["elapsed"] = wait->elapsed_ms;
     if (!wait->depth.empty()) object["depth"] = wait->depth;

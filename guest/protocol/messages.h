@@ -6,6 +6,8 @@
 //   {"op": "wait", ..., "tid": N}                  the thread of the sender
 //   that
 //                                    waits, as gettid() names it: it registers
+//   {"op": "wait", ..., "buffer": LENGTH}         + a socket, and a memfd which
+//                                    the reply may be written into
 //   {"op": "wait", ..., "detach": true}                             + a socket
 //   {"op": "wait", ..., "flow": {"guest": {...}, "peer": {...}}}
 //   {"op": "listen", "port": N, "accept": "answer", "guest-port": N, ...}
@@ -49,6 +51,7 @@
 #include <variant>
 #include <vector>
 
+#include "hw/stubdomain/regs.h"
 #include "protocol/endpoint.h"
 #include "protocol/packet.h"
 
@@ -63,6 +66,10 @@ inline constexpr size_t kMaxRequest = 16 * 1024;
 inline constexpr size_t kMaxAnswer = 40 * 1024;
 
 inline constexpr uint32_t kMaxImportance = 5;
+// Bytes of a reply that is written into memory.
+inline constexpr uint32_t kMaxBuffer =
+    STUBDOMAIN_BUFFER_PAGES_MAX * STUBDOMAIN_BUFFER_PAGE -
+    STUBDOMAIN_BUFFER_DATA;
 inline constexpr size_t kMaxThreadName = 64;
 
 // StubdomainOutcome of qapi/stubdomain.json.
@@ -113,6 +120,9 @@ struct WaitRequest {
   std::optional<uint32_t> evict_delay_ms;
   uint32_t expected_ms = 0;   // 0: not known
   std::string request_class;  // the device checks it
+  // Bytes of the reply for which there is room in the memory that came along
+  // behind the socket, see PinnedBuffer; 0: there is none.
+  uint32_t buffer = 0;
   // The connection is taken from the socket that came along, and goes on in
   // another one that comes with the outcome.
   bool detach = false;

@@ -20,9 +20,9 @@ import os
 import select
 import typing
 
-__all__ = ["Busy", "Denied", "DeviceFailed", "End", "Error", "Inhibit",
+__all__ = ["Buffer", "Busy", "Denied", "DeviceFailed", "End", "Error", "Inhibit",
            "Invalid", "NoAgent", "Outcome", "Refused", "Registration",
-           "SystemFailed", "Wait", "status", "wait"]
+           "SystemFailed", "Wait", "status", "wait", "wait_into"]
 
 _LIBRARY = "libstubdomain-guest.so.0"
 _PENDING = -1
@@ -99,7 +99,8 @@ class _Options(ctypes.Structure):
 
 class _End(ctypes.Structure):
     _fields_ = [("size", ctypes.c_size_t), ("outcome", ctypes.c_int),
-                ("bytes", ctypes.c_uint64), ("socket", ctypes.c_size_t)]
+                ("bytes", ctypes.c_uint64), ("socket", ctypes.c_size_t),
+                ("buffered", ctypes.c_uint64)]
 
     def __init__(self):
         super().__init__(ctypes.sizeof(_End))
@@ -108,7 +109,16 @@ class _End(ctypes.Structure):
         return End(Outcome(self.outcome), self.bytes, self.socket)
 
 
+class _Buffer(ctypes.Structure):
+    _fields_ = [("data", ctypes.c_void_p), ("size", ctypes.c_size_t),
+                ("memory", ctypes.c_int)]
+
+
 _library = ctypes.CDLL(_LIBRARY)
+_library.sdg_buffer_make.argtypes = [ctypes.c_size_t, ctypes.POINTER(_Buffer)]
+_library.sdg_wait_into.argtypes = [
+    ctypes.c_int, ctypes.POINTER(_Buffer), ctypes.POINTER(_Options),
+    ctypes.POINTER(_End)]
 _library.sdg_error_text.restype = ctypes.c_char_p
 for _name in ("sdg_wait_begin", "sdg_wait_any"):
     getattr(_library, _name).argtypes = [
@@ -179,6 +189,45 @@ def wait(sockets, plan=None, *, timeout=None, suspend=True, thread=None,
                        elapsed, expected, request_class)
     _check(_library.sdg_wait_any(*_descriptors(sockets), options, end))
     return end.value()
+
+
+class Buffer:
+    """Memory that a reply may be written into while the machine sleeps; `data`
+    is a memoryview of it. Let go of all views before close()."""
+
+    def __init__(self, size):
+        self._buffer = _Buffer(None, 0, -1)
+        _check(_library.sdg_buffer_make(size, self._buffer))
+        content = ctypes.c_char * size
+        self.data = memoryview(
+            content.from_address(self._buffer.data)).cast("B")
+
+    def close(self):
+        """Give the memory back, after the wait."""
+        if self._buffer.data is not None:
+            self.data.release()
+            _library.sdg_buffer_free(ctypes.byref(self._buffer))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def wait_into(socket, buffer, plan=None, *, timeout=None, suspend=True,
+              thread=None, importance=0, depth=None, elapsed=None,
+              expected=None, request_class=""):
+    """Wait for the reply on one TCP connection, with memory for it; returns the
+    End, and a memoryview of what of the reply is in the buffer. What follows is
+    in the socket; that is all of it if the machine did not sleep.
+    """
+    end = _End()
+    options = _options(plan, timeout, suspend, thread, importance, depth,
+                       elapsed, expected, request_class)
+    descriptor = socket if isinstance(socket, int) else socket.fileno()
+    _check(_library.sdg_wait_into(descriptor, buffer._buffer, options, end))
+    return end.value(), buffer.data[:end.buffered]
 
 
 class Wait:
