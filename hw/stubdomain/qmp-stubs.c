@@ -46,6 +46,7 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
                                         bool has_depth, StubdomainDepth depth,
                                         bool has_evict_delay,
                                         uint32_t evict_delay,
+                                        StubdomainBuffer *buffer,
                                         Error **errp)
 {
     no_device(errp);

@@ -89,6 +89,7 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
                                         bool has_depth, StubdomainDepth depth,
                                         bool has_evict_delay,
                                         uint32_t evict_delay,
+                                        StubdomainBuffer *buffer,
                                         Error **errp)
 {
     const StubdomainWait wait = {
@@ -118,6 +119,7 @@ StubdomainStubId *qmp_stubdomain_listen(StubdomainFlow *flow,
         .depth = depth,
         .has_evict_delay = has_evict_delay,
         .evict_delay = evict_delay,
+        .buffer = buffer,
     };
     StubdomainPCI *dev = stubdomain_find(errp);
     StubdomainStubId *id;

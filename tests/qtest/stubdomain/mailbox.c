@@ -41,6 +41,12 @@ static void test_length(void)
 }
 
 #define FLOW "'flow': {'peer': {'host': '10.0.0.1', 'port': 80}}"
+#define NONCE "0123456789abcdef0123456789ABCDEF"
+#define PAGES4 "4096, 8192, 4096, 8192"
+#define PAGES16 PAGES4 ", " PAGES4 ", " PAGES4 ", " PAGES4
+#define BUFFER(nonce, pages, length) \
+    "{'op': 'wait', 'received': 0, 'buffer': {'nonce': '" nonce "', 'pages': ["\
+    pages "], 'length': " length "}, " FLOW "}"
 
 static const struct {
     const char *name;
@@ -259,6 +265,42 @@ static const struct {
       STUBDOMAIN_RESULT_REFUSED, "thread: there is no such" },
     { "importance-6", "{'op': 'wait', 'importance': 6, " FLOW "}",
       STUBDOMAIN_RESULT_REFUSED, "importance: must be 0 to 5" },
+    { "buffer-alone", "{'op': 'wait', 'buffer': {}, " FLOW "}",
+      STUBDOMAIN_RESULT_SYNTAX, "buffer.nonce" },
+    { "buffer-nonce-short", BUFFER("00", "4096", "9"),
+      STUBDOMAIN_RESULT_REFUSED, "buffer.nonce: must be" },
+    { "buffer-nonce-not-hex",
+      BUFFER("0123456789abcdef0123456789abcdeg", "4096", "9"),
+      STUBDOMAIN_RESULT_REFUSED, "buffer.nonce: must be" },
+    { "buffer-no-pages", BUFFER(NONCE, "", "9"), STUBDOMAIN_RESULT_REFUSED,
+      "buffer.pages: must be 1 to 64" },
+    { "buffer-65-pages",
+      BUFFER(NONCE, PAGES16 "," PAGES16 "," PAGES16 "," PAGES16 ",4096", "9"),
+      STUBDOMAIN_RESULT_REFUSED, "buffer.pages: must be 1 to 64" },
+    { "buffer-64-pages", BUFFER(NONCE, PAGES16 "," PAGES16 "," PAGES16 ","
+                                PAGES16, "262112"),
+      STUBDOMAIN_RESULT_REFUSED, "flow: " },
+    { "buffer-page-odd", BUFFER(NONCE, "4096, 4097", "9"),
+      STUBDOMAIN_RESULT_REFUSED, "buffer.pages[1]: must be a multiple" },
+    { "buffer-page-nowhere", BUFFER(NONCE, "4096, 70368744177664", "9"),
+      STUBDOMAIN_RESULT_REFUSED, "buffer.pages[1]: is not RAM" },
+    { "buffer-page-last", BUFFER(NONCE, "18446744073709547520", "9"),
+      STUBDOMAIN_RESULT_REFUSED, "buffer.pages[0]: is not RAM" },
+    { "buffer-page-device", BUFFER(NONCE, "4276092928", "9"), /* the APIC */
+      STUBDOMAIN_RESULT_REFUSED, "buffer.pages[0]: is not RAM" },
+    { "buffer-page-rom", BUFFER(NONCE, "4294963200", "9"),
+      STUBDOMAIN_RESULT_REFUSED, "buffer.pages[0]: is not RAM" },
+    { "buffer-page-negative", BUFFER(NONCE, "-4096", "9"),
+      STUBDOMAIN_RESULT_REFUSED, "buffer.pages[0]: is not RAM" },
+    { "buffer-empty", BUFFER(NONCE, "4096", "0"), STUBDOMAIN_RESULT_REFUSED,
+      "buffer.length: must be" },
+    { "buffer-long", BUFFER(NONCE, "4096", "4065"), STUBDOMAIN_RESULT_REFUSED,
+      "buffer.length: must be" },
+    { "buffer-page-too-many", BUFFER(NONCE, "4096, 8192", "4064"),
+      STUBDOMAIN_RESULT_REFUSED, "buffer.length: must be" },
+    { "buffer-without-received", "{'op': 'wait', 'buffer': {'nonce': '" NONCE
+      "', 'pages': [4096], 'length': 9}, " FLOW "}",
+      STUBDOMAIN_RESULT_REFUSED, "buffer: is for the reply" },
     { "class-33-bytes", "{'op': 'wait',"
       " 'class': '012345678901234567890123456789012', " FLOW "}",
       STUBDOMAIN_RESULT_REFUSED, "class: the name is longer" },
