@@ -63,6 +63,7 @@ static bool nonce_from_text(const char *text, uint8_t *nonce)
 bool stubdomain_buffer_from_qapi(const StubdomainBuffer *buffer,
                                  struct sd_buffer *out, Error **errp)
 {
+    const uint64List *page;
     uint64_t room;
 
     memset(out, 0, sizeof(*out));
@@ -70,7 +71,7 @@ bool stubdomain_buffer_from_qapi(const StubdomainBuffer *buffer,
         error_setg(errp, "buffer.nonce: must be 32 hexadecimal digits");
         return false;
     }
-    for (uint64List *page = buffer->pages; page; page = page->next) {
+    for (page = buffer->pages; page; page = page->next) {
         if (out->pages == SD_BUFFER_PAGES_MAX) {
             error_setg(errp, "buffer.pages: must be 1 to %d",
                        SD_BUFFER_PAGES_MAX);

@@ -84,17 +84,17 @@ def serve(vm, peer):
 def test_reply_is_in_the_memory_and_the_connection_exact(vm, peer, client):
     job = client(100_000)
     digest = serve(vm, peer)
-    assert job.wait() == (0, f"buffered {20_000 + HEAD} REPLIED {20_000 + HEAD}\n"
-                             f"buffered {20_001 + HEAD} REPLIED {20_001 + HEAD}\n"
-                             f"{digest}\n")
+    assert tuple(job.wait()) == (
+        0, f"buffered {20_000 + HEAD} REPLIED {20_000 + HEAD}\n"
+           f"buffered {20_001 + HEAD} REPLIED {20_001 + HEAD}\n{digest}\n")
 
 
 def test_longer_reply_goes_on_in_the_socket(vm, peer, client):
     job = client(5000)
     digest = serve(vm, peer)
-    assert job.wait() == (0, f"buffered 5000 REPLIED {20_000 + HEAD}\n"
-                             f"buffered 5000 REPLIED {20_001 + HEAD}\n"
-                             f"{digest}\n")
+    assert tuple(job.wait()) == (
+        0, f"buffered 5000 REPLIED {20_000 + HEAD}\n"
+           f"buffered 5000 REPLIED {20_001 + HEAD}\n{digest}\n")
 
 
 def test_memory_that_is_not_what_it_was_is_left_alone(vm, peer, client):
