@@ -1,4 +1,4 @@
-"""A program that waits for a reply in a suspended VM, step by step.
+"""A suspended VM, and a program in it that waits for a reply, step by step.
 
 Copyright (c) 2026 The Stubdomain authors
 SPDX-License-Identifier: GPL-2.0-or-later
@@ -25,6 +25,31 @@ def finish(vm, program, connection):
     assert program.finish().sha256 == sha256(BODY)
 
 
+def wait_until(condition):
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def wake(vm):
+    vm.cmd("stubdomain-restore")
+    vm.wait_restored()
+
+
+def start_before_all_is_read(vm, cycles):
+    """An eager restore that "cont" does not wait for: the VM runs on what is
+    there and what is not."""
+    for cycle in range(cycles):
+        written = vm.write_data(20 + cycle)
+        vm.suspend()
+        vm.cmd("stubdomain-restore")
+        time.sleep(cycle * 0.01)
+        vm.cmd("cont")
+        vm.wait_restored()
+        assert vm.sum_of() == written
+
+
 def wake_once(vm, peer):
     """So that it is known what a wake touches."""
     program, connection, _ = sleeping_download(vm, peer)
@@ -34,10 +59,7 @@ def wake_once(vm, peer):
 def send_first_bytes(vm, connection):
     """The beginning of the reply; the VM sleeps on."""
     connection.send(b"HTTP/1.1 200 OK\r\n")
-    deadline = time.monotonic() + TIMEOUT
-    while not vm.info()["kept"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: vm.info()["kept"])
 
 
 def finish_after_first_bytes(vm, program, connection):

@@ -10,6 +10,8 @@ import os
 
 import pytest
 
+from sleeping import wake
+
 MIB = 1 << 20
 SECRET = ("-object", "secret,id=key,data=0123456789")
 KINDS = {
@@ -17,11 +19,6 @@ KINDS = {
     "encrypted": ("page-checksums=on,restore=eager,encryption-secret=key",
                   SECRET),
 }
-
-
-def wake(vm):
-    vm.cmd("stubdomain-restore")
-    vm.wait_restored()
 
 
 def some_page(path):

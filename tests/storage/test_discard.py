@@ -6,11 +6,10 @@ SPDX-License-Identifier: GPL-2.0-or-later
 """
 
 import os
-import time
 
 import pytest
 
-from vm import TIMEOUT
+from sleeping import wait_until
 
 MIB = 1 << 20
 RAM = 256 * MIB
@@ -43,13 +42,6 @@ def known_bytes(vm):
 
 def blocks(file):
     return os.stat(file).st_blocks * 512
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def cycle(vm):

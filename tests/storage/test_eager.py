@@ -6,15 +6,14 @@ SPDX-License-Identifier: GPL-2.0-or-later
 
 import pathlib
 import re
-import time
 
 import pytest
 
 from disk import disk  # noqa: F401
 from memory import ram_blocks, resident_bytes
 from sleeping import (finish_after_first_bytes, send_first_bytes,
-                      sleeping_download)
-from vm import TIMEOUT
+                      sleeping_download, start_before_all_is_read, wait_until,
+                      wake)
 
 MIB = 1 << 20
 DATA = 60
@@ -46,18 +45,6 @@ def mappings(vm):
             name, value = line.split(":", 1)
             fields[name] = value.split()
     return found
-
-
-def wake(vm):
-    vm.cmd("stubdomain-restore")
-    vm.wait_restored()
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def advice(mapping):
@@ -113,7 +100,7 @@ def test_first_byte_of_the_reply_begins_it(make_vm, peer):
     program, connection, _ = sleeping_download(vm, peer)
     assert resident(vm) < MIB
     send_first_bytes(vm, connection)
-    wait_for(lambda: resident(vm) >= DATA * MIB)
+    wait_until(lambda: resident(vm) >= DATA * MIB)
     assert vm.run_state() == "paused"
     finish_after_first_bytes(vm, program, connection)
     assert vm.sum_of() == written
@@ -125,8 +112,8 @@ def test_wake_that_does_not_come(make_vm, peer):
     written = vm.write_data(DATA)
     program, connection, _ = sleeping_download(vm, peer)
     send_first_bytes(vm, connection)
-    wait_for(lambda: resident(vm) >= DATA * MIB)
-    wait_for(lambda: resident(vm) < MIB)
+    wait_until(lambda: resident(vm) >= DATA * MIB)
+    wait_until(lambda: resident(vm) < MIB)
     assert vm.run_state() == "paused"
     assert vm.info()["resident"] < MIB
     finish_after_first_bytes(vm, program, connection)
@@ -135,14 +122,7 @@ def test_wake_that_does_not_come(make_vm, peer):
 
 def test_started_before_all_is_read(eager):
     """It runs on the part that is there and the part that is in the file."""
-    for cycle in range(5):
-        written = eager.write_data(20 + cycle)
-        eager.suspend()
-        eager.cmd("stubdomain-restore")
-        time.sleep(cycle * 0.01)
-        eager.cmd("cont")
-        eager.wait_restored()
-        assert eager.sum_of() == written
+    start_before_all_is_read(eager, 5)
 
 
 def test_disk_that_fails_on_the_way(disk, make_vm):  # noqa: F811

@@ -7,12 +7,12 @@ SPDX-License-Identifier: GPL-2.0-or-later
 import os
 import pathlib
 import re
-import time
 
 import pytest
 
 from disk import disk  # noqa: F401
 from memory import ram_blocks, resident_bytes
+from sleeping import start_before_all_is_read, wake
 
 MIB = 1 << 20
 RAM = 256 * MIB
@@ -32,11 +32,6 @@ def make_encrypted(make_vm):
         return make_vm(name, device=device, arguments=(*key, *arguments),
                        **options)
     return make
-
-
-def wake(vm):
-    vm.cmd("stubdomain-restore")
-    vm.wait_restored()
 
 
 def write_markers(vm):
@@ -140,15 +135,7 @@ def test_disk_that_is_gone_while_it_sleeps(disk, make_encrypted,  # noqa: F811
 
 
 def test_started_before_all_is_read(make_encrypted):
-    vm = make_encrypted().boot()
-    for cycle in range(4):
-        written = vm.write_data(20 + cycle)
-        vm.suspend()
-        vm.cmd("stubdomain-restore")
-        time.sleep(cycle * 0.01)
-        vm.cmd("cont")
-        vm.wait_restored()
-        assert vm.sum_of() == written
+    start_before_all_is_read(make_encrypted().boot(), 4)
 
 
 def test_started_from_the_file(make_encrypted, make_vm, tmp_path):
